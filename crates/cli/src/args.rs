@@ -1,0 +1,310 @@
+//! The command line: what people may write. `rulectl help`, shell completions and man pages all follow from here.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ipnet::IpNet;
+use rulectl_ruleset::ir::TableName;
+use rulectl_ruleset::service::{self, Layout};
+
+/// Read, compare and atomically change netfilter rules.
+///
+/// rulectl compiles service maps (virtual IP:port to a changing set of endpoints) to nftables and iptables, shows what
+/// would change in a kernel, and makes the smallest change that leads there, all of it or nothing.
+#[derive(Debug, Parser)]
+#[command(name = "rulectl", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Cli {
+    /// Say more: once for what is done, twice for each message sent.
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    /// When to use colour; `auto` is on a terminal, unless NO_COLOR is set.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub(crate) color: Color,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Print the rules a service map compiles to.
+    Compile(Compile),
+    /// Show what `apply` would change. Exits with 0 if nothing, 1 if something.
+    Diff(Diff),
+    /// Make the kernel's rules those of a service map: the smallest change, in one atomic batch.
+    Apply(Apply),
+    /// Delete the tables (or chains) that rulectl made.
+    Delete(Delete),
+    /// List tables as they are in the kernel.
+    Show(Show),
+    /// Read rulesets and print them in their canonical form, as nft lists them.
+    Parse(Parse),
+    /// Print a completion script for a shell.
+    Completions(Completions),
+    /// Write the man pages into a folder.
+    Man(Man),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Parse {
+    /// Rulesets: nft text, or JSON of `nft -j`. `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The form they are in; `auto` looks whether they begin with a brace.
+    #[arg(long, value_name = "FORM", default_value = "auto")]
+    pub(crate) from: RulesetSource,
+
+    /// The form to print.
+    #[arg(long, value_name = "FORM", default_value = "nft")]
+    pub(crate) to: RulesetForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RulesetSource {
+    Auto,
+    Nft,
+    Json,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RulesetForm {
+    Nft,
+    Json,
+}
+
+/// Service maps and what the rules depend on beside them.
+#[derive(Debug, Args)]
+pub(crate) struct Source {
+    /// Service maps: rulectl's own YAML or JSON, or Kubernetes objects (Services, EndpointSlices, Nodes) as
+    /// `kubectl get -o yaml` prints them. `-` is standard input. Several files make one map.
+    #[arg(required = true, value_name = "MAP")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The name of the tables, one for each family.
+    #[arg(long, value_name = "NAME", default_value = service::DEFAULT_TABLE)]
+    pub(crate) table: TableName,
+
+    /// How services become rules: `maps` has a fixed number of chains and keeps services and endpoints as elements;
+    /// `chains` has a chain for each service, for iptables and for people who read rules.
+    #[arg(long, value_name = "LAYOUT")]
+    pub(crate) layout: Option<LayoutArg>,
+
+    #[command(flatten)]
+    pub(crate) node: Node,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LayoutArg {
+    Maps,
+    Chains,
+}
+
+impl From<LayoutArg> for Layout {
+    fn from(layout: LayoutArg) -> Self {
+        match layout {
+            LayoutArg::Maps => Self::Maps,
+            LayoutArg::Chains => Self::Chains,
+        }
+    }
+}
+
+/// The node the rules are for. Each flag replaces the setting of the same name in the map's `node` block.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Node settings")]
+pub(crate) struct Node {
+    /// Which node this is: endpoints that name it are local. A Kubernetes Node of that name gives its addresses.
+    #[arg(long = "node", value_name = "NAME")]
+    pub(crate) name: Option<String>,
+
+    /// The node's own addresses.
+    #[arg(long = "node-ip", value_name = "IP", value_delimiter = ',')]
+    pub(crate) addresses: Vec<IpAddr>,
+
+    /// Networks that nodes are in.
+    #[arg(long = "node-cidr", value_name = "CIDR", value_delimiter = ',')]
+    pub(crate) node_cidrs: Vec<IpNet>,
+
+    /// Networks that pods are in; clients outside them are masqueraded.
+    #[arg(long = "pod-cidr", value_name = "CIDR", value_delimiter = ',')]
+    pub(crate) pod_cidrs: Vec<IpNet>,
+
+    /// Bridges that pods are connected to, instead of networks.
+    #[arg(long = "pod-bridge", value_name = "DEVICE", value_delimiter = ',')]
+    pub(crate) pod_bridges: Vec<String>,
+
+    /// First letters of the names of interfaces that pods are behind, instead of networks.
+    #[arg(long = "pod-interface-prefix", value_name = "PREFIX", value_delimiter = ',')]
+    pub(crate) pod_interface_prefixes: Vec<String>,
+
+    /// Networks that virtual addresses of services are taken from.
+    #[arg(long = "service-cidr", value_name = "CIDR", value_delimiter = ',')]
+    pub(crate) service_cidrs: Vec<IpNet>,
+
+    /// On which of the node's addresses node ports answer: `primary`, `all`, or networks.
+    #[arg(long = "nodeport-addresses", value_name = "ADDRESSES", value_delimiter = ',')]
+    pub(crate) nodeport_addresses: Vec<String>,
+
+    /// Masquerade all traffic to cluster IPs, also that of pods.
+    #[arg(long = "masquerade-all")]
+    pub(crate) masquerade_all: bool,
+
+    /// The bit of the packet mark that says "masquerade", 0 to 31. Only the chains layout uses one.
+    #[arg(long = "mark-bit", value_name = "BIT", value_parser = clap::value_parser!(u8).range(0..32))]
+    pub(crate) mark_bit: Option<u8>,
+}
+
+/// Which kernel.
+#[derive(Debug, Args)]
+pub(crate) struct Target {
+    /// The network namespace to work in: a name (see `ip netns`) or a path. The current one if not given.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) netns: Option<String>,
+
+    /// Who holds the rules.
+    #[arg(long, value_name = "BACKEND", default_value = "nft")]
+    pub(crate) backend: Backend,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Backend {
+    /// nftables, over netlink.
+    Nft,
+    /// x_tables, through iptables-legacy-restore.
+    IptablesLegacy,
+    /// nftables in the shape of x_tables, through iptables-nft-restore.
+    IptablesNft,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Compile {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// What to print.
+    #[arg(long, value_name = "FORM", default_value = "nft")]
+    pub(crate) to: CompileForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum CompileForm {
+    /// nft text, for `nft -f`.
+    Nft,
+    /// nft JSON, for `nft -j -f`.
+    Json,
+    /// The kernel's expressions, as `nft --debug=netlink` shows them.
+    Expr,
+    /// Text for `iptables-restore`.
+    Iptables,
+    /// Text for `ip6tables-restore`.
+    Ip6tables,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// How to print the difference.
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    pub(crate) output: DiffForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DiffForm {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+
+    /// Change nothing: `plan` shows the steps, `kernel` also has the kernel try them.
+    #[arg(long, value_name = "HOW")]
+    pub(crate) dry_run: Option<DryRun>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DryRun {
+    Plan,
+    Kernel,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Delete {
+    /// The name of the tables.
+    #[arg(long, value_name = "NAME", default_value = service::DEFAULT_TABLE)]
+    pub(crate) table: TableName,
+
+    #[command(flatten)]
+    pub(crate) target: Target,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Show {
+    /// The name of the tables to list; without it, all tables of all owners.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) table: Option<TableName>,
+
+    /// The network namespace to look into: a name (see `ip netns`) or a path. The current one if not given.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) netns: Option<String>,
+
+    /// What to print.
+    #[arg(long, value_name = "FORM", default_value = "nft")]
+    pub(crate) to: ShowForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ShowForm {
+    /// nft text.
+    Nft,
+    /// nft JSON.
+    Json,
+    /// The kernel's expressions, as `nft --debug=netlink` shows them.
+    Expr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Completions {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Man {
+    /// The folder the pages are written into.
+    #[arg(value_name = "DIR")]
+    pub(crate) directory: PathBuf,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::Cli;
+
+    #[test]
+    fn the_definitions_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

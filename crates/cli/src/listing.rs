@@ -1,0 +1,44 @@
+//! Rules as the kernel runs them: a line of family, table and chain, and the expressions below it.
+
+use std::fmt::Write;
+
+use rulectl_ruleset::expr::{self, Program};
+use rulectl_ruleset::ir::{ChainName, TableId};
+use rulectl_ruleset::live::Live;
+use rulectl_ruleset::lower::Lowered;
+
+/// The rules that are wanted.
+pub(crate) fn lowered(lowered: &Lowered) -> String {
+    let tables = lowered.tables.values();
+    listing(tables.flat_map(|table| {
+        let rules = |chain| rules_of(&table.id, chain);
+        table
+            .chains
+            .iter()
+            .flat_map(move |chain| chain.rules.iter().map(|(program, _)| program).map(rules(&chain.name)))
+    }))
+}
+
+/// The rules that are there.
+pub(crate) fn live(live: &Live) -> String {
+    let tables = live.tables.values();
+    listing(tables.flat_map(|table| {
+        let rules = |chain| rules_of(&table.id, chain);
+        table.chains.iter().flat_map(move |chain| chain.rules.iter().map(|rule| &rule.program).map(rules(&chain.name)))
+    }))
+}
+
+fn rules_of<'a>(
+    table: &'a TableId,
+    chain: &'a ChainName,
+) -> impl Fn(&'a Program) -> (&'a TableId, &'a ChainName, &'a Program) {
+    move |program| (table, chain, program)
+}
+
+fn listing<'a>(rules: impl Iterator<Item = (&'a TableId, &'a ChainName, &'a Program)>) -> String {
+    let mut text = String::new();
+    for (table, chain, program) in rules {
+        writeln!(text, "{table} {chain}\n{}", expr::listing(program)).expect("a string takes all");
+    }
+    text
+}

@@ -1,0 +1,63 @@
+//! `rulectl`: read, compare and atomically change netfilter rules.
+//!
+//! Exit codes: 0 done, or nothing differs; 1 something differs (`diff`); 2 an error, with nothing changed.
+
+mod args;
+mod command;
+mod failure;
+mod input;
+mod listing;
+mod output;
+mod restore;
+mod target;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::args::{Cli, Command};
+use crate::output::Terminal;
+
+/// Something differs.
+const DIFFERS: u8 = 1;
+/// Nothing was done.
+const ERROR: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    trace(cli.verbose);
+    let terminal = Terminal::new(cli.color);
+    let result = match &cli.command {
+        Command::Compile(args) => command::compile::run(args, &terminal),
+        Command::Diff(args) => command::diff::run(args, &terminal),
+        Command::Apply(args) => command::apply::run(args, &terminal),
+        Command::Delete(args) => command::delete::run(args, &terminal),
+        Command::Show(args) => command::show::run(args, &terminal),
+        Command::Parse(args) => command::parse::run(args, &terminal),
+        Command::Completions(args) => command::completions::run(args, &terminal),
+        Command::Man(args) => command::man::run(args),
+    };
+    match result {
+        Ok(code) => code,
+        Err(failure) => {
+            terminal.failure(&failure);
+            ExitCode::from(ERROR)
+        }
+    }
+}
+
+/// Sends what the libraries trace to standard error.
+fn trace(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        2 => tracing::Level::DEBUG,
+        _ => tracing::Level::TRACE,
+    };
+    tracing_subscriber::fmt()
+        .with_max_level(level)
+        .with_writer(std::io::stderr)
+        .without_time()
+        .with_target(false)
+        .init();
+}

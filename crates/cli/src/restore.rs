@@ -1,0 +1,183 @@
+//! The iptables back ends: `iptables-save` tells what is there, `iptables-restore` changes it, chain by chain.
+//!
+//! A table is replaced atomically; two tables or two families are not, because x_tables cannot. Everything is tested
+//! before anything is changed.
+
+use std::io::Write;
+use std::process::{Command, ExitCode, Stdio};
+
+use rulectl_ruleset::iptables::{self, Family, IptablesPlan, IptablesRuleset};
+use rulectl_ruleset::service::{self, Layout};
+
+use crate::DIFFERS;
+use crate::args::{Apply, Backend, Delete, Diff, DiffForm, DryRun, Source, Target};
+use crate::command::diff::json;
+use crate::failure::Failure;
+use crate::input;
+use crate::output::Terminal;
+use crate::target;
+
+/// The programs of one back end and family.
+#[derive(Clone, Copy, Debug)]
+struct Tools {
+    backend: Backend,
+    family: Family,
+}
+
+impl Tools {
+    fn both(backend: Backend) -> [Self; 2] {
+        [Family::Ip, Family::Ip6].map(|family| Self { backend, family })
+    }
+
+    fn program(self, action: &str) -> String {
+        let tables = if self.family == Family::Ip6 { "ip6tables" } else { "iptables" };
+        let variant = if self.backend == Backend::IptablesNft { "nft" } else { "legacy" };
+        format!("{tables}-{variant}-{action}")
+    }
+
+    /// The rules as they are. Makes no table that is not there.
+    fn save(self) -> Result<String, Failure> {
+        execute(&self.program("save"), &[], "")
+    }
+
+    /// Has the tool read the text, and, unless it is a test, act on it.
+    fn restore(self, text: &str, test: bool) -> Result<(), Failure> {
+        let arguments: &[&str] = if test { &["--noflush", "-w", "--test"] } else { &["--noflush", "-w"] };
+        execute(&self.program("restore"), arguments, text).map(drop)
+    }
+}
+
+/// What one family's tool has to be told.
+struct Step {
+    tools: Tools,
+    plan: IptablesPlan,
+}
+
+pub(crate) fn apply(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    let steps = prepare(&args.source, &args.target, terminal)?;
+    match args.dry_run {
+        None => commit(&steps, terminal)?,
+        Some(how) => {
+            if how == DryRun::Kernel {
+                steps.iter().try_for_each(|step| step.tools.restore(&step.plan.text().to_string(), true))?;
+            }
+            terminal.print_diff(&render(&steps))?;
+            terminal.note("dry run: nothing was changed");
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn diff(args: &Diff, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    let steps = prepare(&args.source, &args.target, terminal)?;
+    match args.output {
+        DiffForm::Text => terminal.print_diff(&render(&steps))?,
+        DiffForm::Json => {
+            let plans: Vec<&IptablesPlan> = steps.iter().map(|step| &step.plan).collect();
+            terminal.print(&json(&plans)?)?;
+        }
+    }
+    Ok(if steps.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
+}
+
+pub(crate) fn delete(args: &Delete, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    target::enter(args.target.netns.as_deref())?;
+    let steps = steps(args.target.backend, |_| IptablesRuleset::default())?;
+    commit(&steps, terminal)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Compiles a source for both families and compares it with what is there.
+fn prepare(source: &Source, kernel: &Target, terminal: &Terminal) -> Result<Vec<Step>, Failure> {
+    if source.layout.is_some_and(|layout| Layout::from(layout) == Layout::Maps) {
+        return Err(Failure::Usage(
+            "the maps layout needs nftables: use --layout chains with this back end".to_owned(),
+        ));
+    }
+    let loaded = input::load(source)?;
+    terminal.findings(&loaded.findings);
+    let options = input::options(source, Layout::Chains);
+    target::enter(kernel.netns.as_deref())?;
+    let mut findings = Vec::new();
+    let steps = steps(kernel.backend, |family| {
+        let compiled = service::iptables(&loaded.map, &options, family);
+        findings.extend(compiled.findings);
+        compiled.ruleset
+    })?;
+    findings.sort();
+    findings.dedup();
+    terminal.findings(&findings);
+    Ok(steps)
+}
+
+/// The steps that are needed; none for a family that is as it should be.
+fn steps(backend: Backend, mut desired: impl FnMut(Family) -> IptablesRuleset) -> Result<Vec<Step>, Failure> {
+    let mut steps = Vec::new();
+    for tools in Tools::both(backend) {
+        let desired = desired(tools.family);
+        let program = tools.program("save");
+        let live = iptables::parse(&program, &tools.save()?, tools.family);
+        if !live.problems.is_empty() {
+            return Err(Failure::Parse { errors: live.problems });
+        }
+        let plan = iptables::plan(&live.text.ruleset(), &desired)?;
+        if !plan.is_empty() {
+            steps.push(Step { tools, plan });
+        }
+    }
+    Ok(steps)
+}
+
+fn commit(steps: &[Step], terminal: &Terminal) -> Result<(), Failure> {
+    if steps.is_empty() {
+        return terminal.print("no change\n");
+    }
+    steps.iter().try_for_each(|step| step.tools.restore(&step.plan.text().to_string(), true))?;
+    for step in steps {
+        step.tools.restore(&step.plan.text().to_string(), false)?;
+        terminal.print(&format!("{}: {}\n", step.tools.program("restore"), summary(&step.plan)))?;
+    }
+    Ok(())
+}
+
+/// `2 chains added, 1 changed`.
+fn summary(plan: &IptablesPlan) -> String {
+    let changes = || plan.steps.iter().flat_map(|step| &step.chains);
+    let added = changes().filter(|change| change.before.is_none()).count();
+    let removed = changes().filter(|change| change.after.is_none()).count();
+    let changed = changes().count() - added - removed;
+    let jumps = plan.steps.iter().map(|step| step.jumps.len()).sum::<usize>();
+    let counts =
+        [(added, "chains added"), (changed, "changed"), (removed, "removed"), (jumps, "jumps placed or removed")];
+    let counts: Vec<String> =
+        counts.iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")).collect();
+    counts.join(", ")
+}
+
+fn render(steps: &[Step]) -> String {
+    steps.iter().map(|step| format!("{}\n{}", step.tools.program("restore"), step.plan)).collect()
+}
+
+/// Runs a program to its end; gives what it printed.
+fn execute(program: &str, arguments: &[&str], input: &str) -> Result<String, Failure> {
+    let failure = |message: String| Failure::Program { program: program.to_owned(), message };
+    tracing::debug!("{program} {arguments:?}: {} bytes of input", input.len());
+    let mut child = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(|error| failure(error.to_string()))?;
+    let stdin = child.stdin.take();
+    let output = std::thread::scope(|scope| {
+        // A tool that stops reading closes the pipe; its own words tell more than our error would.
+        scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(input.as_bytes())));
+        child.wait_with_output()
+    })
+    .map_err(|error| failure(error.to_string()))?;
+    if !output.status.success() {
+        return Err(failure(format!("{}: {}", output.status, String::from_utf8_lossy(&output.stderr).trim())));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}

@@ -1,0 +1,29 @@
+//! The kernel seam of rulectl: nf_tables over netlink.
+//!
+//! Everything unsafe, every socket and every namespace is here, and nowhere else. [`Kernel`] is the seam: the real
+//! kernel ([`NetlinkKernel`]) and the fake one keep the same laws.
+
+mod attr;
+mod decode;
+mod encode;
+pub mod fake;
+mod ffi;
+#[cfg(test)]
+mod figures;
+pub mod kernel;
+mod locate;
+mod message;
+pub mod netns;
+mod read;
+mod real;
+pub mod reconcile;
+mod socket;
+mod stateful;
+mod uapi;
+mod writers;
+
+pub use fake::FakeKernel;
+pub use kernel::{Applied, CommitError, Kernel, ReadError, Refusal, Scope};
+pub use netns::{Netns, NetnsError};
+pub use real::NetlinkKernel;
+pub use reconcile::{ReconcileError, Reconciled, Reconciler};

@@ -1,0 +1,81 @@
+//! Whether what is live is as it is wanted.
+
+use crate::expr::state::{all_same, same_quota, same_statement};
+use crate::ir::{AnySet, BaseChain, DeviceName, Element, Flowtable, Object, ObjectKind, SetFlags, SetSpec};
+
+/// The size the kernel gives a dynamic set that declares none.
+const DYNAMIC_SIZE: u32 = 65535;
+
+/// Whether a live set serves for a wanted one, elements aside.
+pub(super) fn same_set(live: &AnySet, wanted: &AnySet) -> bool {
+    live.data_kind() == wanted.data_kind() && same_spec(live.spec(), wanted.spec())
+}
+
+fn same_spec(live: &SetSpec, wanted: &SetSpec) -> bool {
+    let SetSpec { name: _, key, flags, timeout_ms, gc_interval_ms, size, policy, auto_merge, comment: _, statements } =
+        live;
+    *key == wanted.key
+        && with_implied_flags(live, *flags) == with_implied_flags(wanted, wanted.flags)
+        && *timeout_ms == wanted.timeout_ms
+        && *gc_interval_ms == wanted.gc_interval_ms
+        && holds(*size, wanted.size, wanted.flags.dynamic)
+        && *policy == wanted.policy
+        && *auto_merge == wanted.auto_merge
+        && all_same(statements, &wanted.statements, same_statement)
+}
+
+/// A time of its own makes a set one with the flag.
+fn with_implied_flags(spec: &SetSpec, flags: SetFlags) -> SetFlags {
+    SetFlags { timeout: flags.timeout || spec.timeout_ms.is_some(), ..flags }
+}
+
+/// Whether a live set has room for what a wanted one takes.
+fn holds(live: Option<u32>, wanted: Option<u32>, dynamic: bool) -> bool {
+    match (live, wanted) {
+        (None, _) => true,
+        (Some(live), Some(wanted)) => live >= wanted,
+        (Some(live), None) => dynamic && live >= DYNAMIC_SIZE,
+    }
+}
+
+/// Whether two objects are the same but for their state.
+pub(super) fn same_object(live: &Object, wanted: &Object) -> bool {
+    match (&live.kind, &wanted.kind) {
+        (ObjectKind::Counter(_), ObjectKind::Counter(_)) => true,
+        (ObjectKind::Quota(live), ObjectKind::Quota(wanted)) => same_quota(live, wanted),
+        (live, wanted) => live == wanted,
+    }
+}
+
+/// Whether two flowtables are the same.
+pub(super) fn same_flowtable(live: &Flowtable, wanted: &Flowtable) -> bool {
+    let Flowtable { name: _, priority, devices, counter, offload } = live;
+    (*priority, *counter, *offload) == (wanted.priority, wanted.counter, wanted.offload)
+        && same_devices(devices, &wanted.devices)
+}
+
+/// Whether two chains hook in at the same place, policies aside.
+pub(super) fn same_hook(live: Option<&BaseChain>, wanted: Option<&BaseChain>) -> bool {
+    match (live, wanted) {
+        (None, None) => true,
+        (Some(live), Some(wanted)) => {
+            let place = |base: &BaseChain| (base.hook(), base.chain_type(), base.priority());
+            place(live) == place(wanted) && same_devices(live.devices(), wanted.devices())
+        }
+        _ => false,
+    }
+}
+
+fn same_devices(live: &[DeviceName], wanted: &[DeviceName]) -> bool {
+    let sorted = |devices: &[DeviceName]| {
+        let mut devices = devices.to_vec();
+        devices.sort_unstable();
+        devices
+    };
+    live == wanted || sorted(live) == sorted(wanted)
+}
+
+/// Whether a live element comes and goes by itself: packets add it, or it expires.
+pub(super) fn is_passing(set: &AnySet, element: &Element) -> bool {
+    set.spec().flags.dynamic || element.extra.as_ref().is_some_and(|extra| extra.expires_ms.is_some())
+}

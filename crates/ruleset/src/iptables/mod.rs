@@ -1,0 +1,35 @@
+//! The language of iptables-save(8) and iptables-restore(8), and the least change from one state to another.
+//!
+//! Two layers: [`SaveText`] is a text line by line, with its comments, counters and commands, and prints back what it
+//! was read from; [`IptablesRuleset`] is what it means: tables, chains and rules. [`parse`] makes the first,
+//! [`SaveText::ruleset`] the second, [`plan()`] the text that leads from one state to another.
+//!
+//! A rule is a head (addresses, interfaces, protocol), matches and a target. Each match and target we know is a type
+//! in a file of its own, with its parser, its printer and their tests: [mod@matches] and [`targets`]. Every other one, and
+//! every option we do not know of one we know, stays verbatim as [`crate::ir::Opaque`].
+//!
+//! Printed is what iptables-save 1.8.9 prints, byte for byte, legacy and nf_tables alike. So a rule that was written in
+//! another way, loaded and saved, is equal to itself.
+
+mod head;
+#[cfg(test)]
+mod laws;
+pub mod matches;
+mod name;
+mod parse;
+mod plan;
+mod probability;
+mod rule;
+mod ruleset;
+mod save;
+pub mod targets;
+mod word;
+
+pub use head::{Address, Criterion};
+pub use name::ChainName;
+pub use parse::{Parsed, parse};
+pub use plan::{CHAIN_PREFIX, ChainChange, IptablesPlan, JumpChange, PlanConflict, TablePlan, delete, plan};
+pub use probability::Probability;
+pub use rule::{MaskedMark, Rule, Target};
+pub use ruleset::{Chain, Family, IptablesRuleset, Policy, RestoreError, Table, TableName};
+pub use save::{Command, Counters, Line, SaveText};

@@ -1,0 +1,185 @@
+//! What a kernel holds: rulesets with handles, counters and the generation they were read at.
+//!
+//! [`Live`] is what was read, [`crate::lower::Lowered`] what is wanted; they are different types so that neither can be
+//! taken for the other. Both hold rules as [`Program`]s, so they compare by what the kernel does.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::expr::Program;
+use crate::ir::{
+    AnySet, BaseChain, ChainName, Comment, Flowtable, HasName, Named, Object, ObjectName, SetName, TableFlags, TableId,
+};
+
+/// A state of a kernel's whole nf_tables ruleset: it changes with every commit, whoever makes it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Generation {
+    /// The number (`NFTA_GEN_ID`).
+    pub id: u32,
+    /// The process that made it, as far as the kernel tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pid: Option<u32>,
+    /// That process's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub process: Option<String>,
+}
+
+/// `generation 7, by nft (pid 4711)`.
+impl fmt::Display for Generation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "generation {}", self.id)?;
+        match (&self.process, self.pid) {
+            (Some(process), Some(pid)) => write!(f, ", by {process} (pid {pid})"),
+            (Some(process), None) => write!(f, ", by {process}"),
+            (None, Some(pid)) => write!(f, ", by pid {pid}"),
+            (None, None) => Ok(()),
+        }
+    }
+}
+
+/// The tables of a kernel, or those of them that were asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Live {
+    /// The state they were read in.
+    pub generation: Generation,
+    /// The tables.
+    #[serde(with = "tables")]
+    pub tables: BTreeMap<TableId, LiveTable>,
+}
+
+/// A table in a kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveTable {
+    /// Family and name.
+    pub id: TableId,
+    /// The kernel's number for it.
+    pub handle: u64,
+    /// Its flags.
+    #[serde(default)]
+    pub flags: TableFlags,
+    /// Its comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<Comment>,
+    /// The netlink port of its owner, where it has one: most often the owner's process number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<u32>,
+    /// Its stateful objects.
+    #[serde(default)]
+    pub objects: Named<LiveObject>,
+    /// Its named sets and maps. Anonymous ones are inside the programs that use them.
+    #[serde(default)]
+    pub sets: Named<LiveSet>,
+    /// Its flowtables.
+    #[serde(default)]
+    pub flowtables: Named<LiveFlowtable>,
+    /// Its chains, in the order of their registration.
+    #[serde(default)]
+    pub chains: Named<LiveChain>,
+}
+
+/// A chain in a kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveChain {
+    /// Its name.
+    pub name: ChainName,
+    /// The kernel's number for it.
+    pub handle: u64,
+    /// Where it hooks in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<BaseChain>,
+    /// Its comment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub comment: Option<Comment>,
+    /// Its rules, first to last.
+    #[serde(default)]
+    pub rules: Vec<LiveRule>,
+}
+
+/// A rule in a kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveRule {
+    /// The kernel's number for it.
+    pub handle: u64,
+    /// What it does.
+    pub program: Program,
+}
+
+/// A named set or map in a kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveSet {
+    /// The kernel's number for it.
+    pub handle: u64,
+    /// The set, with its elements if they were asked for.
+    pub set: AnySet,
+}
+
+/// A stateful object in a kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveObject {
+    /// The kernel's number for it.
+    pub handle: u64,
+    /// The object, with its state.
+    pub object: Object,
+}
+
+/// A flowtable in a kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveFlowtable {
+    /// The kernel's number for it.
+    pub handle: u64,
+    /// The flowtable.
+    pub flowtable: Flowtable,
+}
+
+impl HasName for LiveChain {
+    type Name = ChainName;
+    fn name(&self) -> &ChainName {
+        &self.name
+    }
+}
+
+impl HasName for LiveSet {
+    type Name = SetName;
+    fn name(&self) -> &SetName {
+        self.set.name()
+    }
+}
+
+impl HasName for LiveObject {
+    type Name = ObjectName;
+    fn name(&self) -> &ObjectName {
+        &self.object.name
+    }
+}
+
+impl HasName for LiveFlowtable {
+    type Name = ObjectName;
+    fn name(&self) -> &ObjectName {
+        &self.flowtable.name
+    }
+}
+
+/// Tables as a list: JSON has no keys of two parts.
+mod tables {
+    use std::collections::BTreeMap;
+
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    use super::{LiveTable, TableId};
+
+    pub(super) fn serialize<S: Serializer>(
+        tables: &BTreeMap<TableId, LiveTable>,
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(tables.values())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<TableId, LiveTable>, D::Error> {
+        let tables = Vec::<LiveTable>::deserialize(deserializer)?;
+        Ok(tables.into_iter().map(|table| (table.id.clone(), table)).collect())
+    }
+}

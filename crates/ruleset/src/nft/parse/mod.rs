@@ -1,0 +1,125 @@
+//! From text to the IR.
+//!
+//! The text is read in two passes. First everything but rules: tables, chains, sets, objects. Then rules, with the types
+//! of all sets at hand: a literal means what the type on its left says. A statement that cannot be understood is
+//! reported and left out; reading goes on behind it.
+
+mod command;
+mod cursor;
+mod declaration;
+mod elements;
+mod expression;
+mod literal;
+mod objects;
+mod raw;
+mod rule;
+mod selector;
+mod statement;
+mod target;
+mod typed;
+
+use std::ops::Range;
+
+use super::lex::Token;
+use super::source::{Loader, NoIncludes, Reader, Sources};
+use crate::ir::{ChainName, Ruleset, TableId};
+use crate::text::{ParseError, Span};
+
+/// What was understood of a text, and what is wrong with the rest.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parsed {
+    /// The ruleset that the text makes of an empty one: all its commands done, what could not be understood left out.
+    pub ruleset: Ruleset,
+    /// The problems, in the order in which they were found.
+    pub errors: Vec<ParseError>,
+}
+
+/// Reads a text that includes nothing. `name` is how messages call it.
+pub fn parse(name: &str, text: &str) -> Parsed {
+    parse_with(name, text, &mut NoIncludes)
+}
+
+/// Reads a text and what it includes.
+pub fn parse_with(name: &str, text: &str, loader: &mut dyn Loader) -> Parsed {
+    let mut reader = Reader::new(loader);
+    reader.read(name, text);
+    let (sources, tokens, errors) = reader.finish();
+    let problems = errors.len();
+    let mut parser = Parser {
+        sources: &sources,
+        tokens: &tokens,
+        at: 0,
+        end: tokens.len(),
+        depth: 0,
+        ruleset: Ruleset::new(),
+        pending: Vec::new(),
+        family: crate::ir::Family::Ip,
+        table: None,
+        errors,
+    };
+    parser.commands();
+    parser.rules();
+    let Parser { ruleset, mut errors, .. } = parser;
+    errors[problems..].sort_by_key(|error| (error.source_name.clone(), error.line, error.column));
+    Parsed { ruleset, errors }
+}
+
+/// What is wrong at a place.
+#[derive(Debug)]
+struct Fail {
+    span: Span,
+    message: String,
+    expected: Option<String>,
+}
+
+type Result<T> = std::result::Result<T, Box<Fail>>;
+
+impl Fail {
+    fn new<T>(span: Span, message: impl Into<String>) -> Result<T> {
+        Err(Box::new(Self { span, message: message.into(), expected: None }))
+    }
+
+    fn expected<T>(span: Span, message: impl Into<String>, expected: impl Into<String>) -> Result<T> {
+        Err(Box::new(Self { span, message: message.into(), expected: Some(expected.into()) }))
+    }
+}
+
+/// Where a rule goes.
+#[derive(Debug)]
+enum Place {
+    /// Behind the others.
+    Last,
+    /// Before the others.
+    First,
+    /// Before (`true`) or behind the rule of that number, from 0.
+    Beside(usize, bool),
+}
+
+/// A rule that was seen, but not read yet.
+#[derive(Debug)]
+struct Pending {
+    table: TableId,
+    chain: ChainName,
+    place: Place,
+    tokens: Range<usize>,
+}
+
+struct Parser<'a> {
+    sources: &'a Sources,
+    tokens: &'a [Token],
+    at: usize,
+    /// One past the last token that may be read.
+    end: usize,
+    /// How many brackets are open, see [`Parser::nested`].
+    depth: usize,
+    ruleset: Ruleset,
+    pending: Vec<Pending>,
+    /// The family of the table whose rule is read.
+    family: crate::ir::Family,
+    /// The table whose rule is read.
+    table: Option<TableId>,
+    errors: Vec<ParseError>,
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,98 @@
+//! Named sets and maps.
+
+use std::fmt;
+
+use super::{Out, element, expression, join, quoted, statement};
+use crate::ir::symbol;
+use crate::ir::{AnySet, DataKind, KeyType, SetFlags, SetPolicy, SetSpec};
+
+/// A set or map of a table.
+pub(super) fn set(out: Out<'_>, set: &AnySet) -> fmt::Result {
+    let spec = set.spec();
+    let kind = set.data_kind();
+    writeln!(out, "\t{} {} {{", if kind == DataKind::None { "set" } else { "map" }, spec.name)?;
+    declaration(out, spec, &kind)?;
+    if !set.elements().is_empty() {
+        out.write_str("\t\telements = ")?;
+        element::elements(out, &spec.key, &kind, spec.flags.interval, set.elements())?;
+        out.write_char('\n')?;
+    }
+    out.write_str("\t}\n")
+}
+
+fn declaration(out: Out<'_>, spec: &SetSpec, kind: &DataKind) -> fmt::Result {
+    types(out, &spec.key, kind)?;
+    if spec.policy == SetPolicy::Memory {
+        out.write_str("\t\tpolicy memory\n")?;
+    }
+    if let Some(size) = spec.size {
+        writeln!(out, "\t\tsize {size}")?;
+    }
+    flags(out, spec.flags)?;
+    if spec.auto_merge {
+        out.write_str("\t\tauto-merge\n")?;
+    }
+    if !spec.statements.is_empty() {
+        out.write_str("\t\t")?;
+        join(out, " ", &spec.statements, |out, stateful| statement::statement(out, None, stateful, 0))?;
+        out.write_char('\n')?;
+    }
+    if let Some(timeout) = spec.timeout_ms {
+        writeln!(out, "\t\ttimeout {}", symbol::duration(timeout))?;
+    }
+    if let Some(interval) = spec.gc_interval_ms {
+        writeln!(out, "\t\tgc-interval {}", symbol::duration(u64::from(interval)))?;
+    }
+    match &spec.comment {
+        Some(comment) => {
+            out.write_str("\t\tcomment ")?;
+            quoted(out, comment.as_str())?;
+            out.write_char('\n')
+        }
+        None => Ok(()),
+    }
+}
+
+/// `type ipv4_addr : verdict`, or `typeof ip saddr : verdict` where every field was declared by an expression.
+fn types(out: Out<'_>, key: &KeyType, kind: &DataKind) -> fmt::Result {
+    let by_expression = |key: &KeyType| key.fields.iter().all(|field| field.declared_as.is_some());
+    let data = match kind {
+        DataKind::Value { data, .. } => Some(data),
+        _ => None,
+    };
+    let typeof_ = by_expression(key) && data.is_none_or(by_expression);
+    out.write_str(if typeof_ { "\t\ttypeof " } else { "\t\ttype " })?;
+    fields(out, key, typeof_)?;
+    match kind {
+        DataKind::None => {}
+        DataKind::Verdict => out.write_str(" : verdict")?,
+        DataKind::Object(object) => write!(out, " : {object}")?,
+        DataKind::Value { data, interval } => {
+            out.write_str(if *interval { " : interval " } else { " : " })?;
+            fields(out, data, typeof_)?;
+        }
+    }
+    out.write_char('\n')
+}
+
+fn fields(out: Out<'_>, key: &KeyType, typeof_: bool) -> fmt::Result {
+    join(out, " . ", &key.fields, |out, field| match &field.declared_as {
+        Some(declared_as) if typeof_ => expression::expression(out, declared_as),
+        _ => write!(out, "{}", field.datatype),
+    })
+}
+
+fn flags(out: Out<'_>, flags: SetFlags) -> fmt::Result {
+    let named = [
+        (flags.constant, "constant"),
+        (flags.dynamic, "dynamic"),
+        (flags.interval, "interval"),
+        (flags.timeout, "timeout"),
+    ];
+    if named.iter().all(|(set, _)| !set) {
+        return Ok(());
+    }
+    out.write_str("\t\tflags ")?;
+    join(out, ",", named.iter().filter(|(set, _)| *set), |out, (_, name)| out.write_str(name))?;
+    out.write_char('\n')
+}

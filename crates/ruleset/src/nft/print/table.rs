@@ -1,0 +1,101 @@
+//! Tables and chains.
+
+use std::fmt;
+
+use super::{Out, join, object, quoted, rule, set};
+use crate::ir::{BaseChain, Chain, Family, Hook, Priority, Table, TableFlags};
+
+/// A table with all it holds, in nft's order: objects, sets, flowtables, chains.
+pub(super) fn table(out: Out<'_>, table: &Table) -> fmt::Result {
+    writeln!(out, "table {} {} {{", table.family, table.name)?;
+    flags(out, table.flags)?;
+    if let Some(comment) = &table.comment {
+        out.write_str("\tcomment ")?;
+        quoted(out, comment.as_str())?;
+        out.write_char('\n')?;
+    }
+    let mut gap = if table.flags != TableFlags::default() || table.comment.is_some() { "\n" } else { "" };
+    let mut next = |out: Out<'_>| out.write_str(std::mem::replace(&mut gap, "\n"));
+    for item in &table.objects {
+        next(out)?;
+        object::object(out, item)?;
+    }
+    for item in &table.sets {
+        next(out)?;
+        set::set(out, item)?;
+    }
+    for item in &table.flowtables {
+        next(out)?;
+        object::flowtable(out, item)?;
+    }
+    for item in &table.chains {
+        next(out)?;
+        chain(out, table.family, item)?;
+    }
+    out.write_str("}\n")
+}
+
+fn flags(out: Out<'_>, flags: TableFlags) -> fmt::Result {
+    if flags == TableFlags::default() {
+        return Ok(());
+    }
+    let named = [(flags.dormant, "dormant"), (flags.owner, "owner"), (flags.persist, "persist")];
+    out.write_str("\tflags ")?;
+    join(out, ",", named.iter().filter(|(set, _)| *set), |out, (_, name)| out.write_str(name))?;
+    out.write_char('\n')
+}
+
+/// A chain of a table of that family.
+pub(super) fn chain(out: Out<'_>, family: Family, chain: &Chain) -> fmt::Result {
+    writeln!(out, "\tchain {} {{", chain.name)?;
+    if let Some(comment) = &chain.comment {
+        out.write_str("\t\tcomment ")?;
+        quoted(out, comment.as_str())?;
+        out.write_char('\n')?;
+    }
+    if let Some(base) = &chain.base {
+        self::base(out, base)?;
+        out.write_str(if chain.offload { " flags offload;\n" } else { "\n" })?;
+    }
+    for item in &chain.rules {
+        out.write_str("\t\t")?;
+        rule::rule(out, Some(family), item, 2)?;
+        out.write_char('\n')?;
+    }
+    out.write_str("\t}\n")
+}
+
+fn base(out: Out<'_>, base: &BaseChain) -> fmt::Result {
+    write!(out, "\t\ttype {} hook {}", base.chain_type(), base.hook())?;
+    match base.devices() {
+        [] => {}
+        [device] => write!(out, " device \"{device}\"")?,
+        devices => {
+            out.write_str(" devices = { ")?;
+            join(out, ", ", devices, |out, device| write!(out, "{device}"))?;
+            out.write_str(" }")?;
+        }
+    }
+    out.write_str(" priority ")?;
+    priority(out, base.family(), Some(base.hook()), base.priority())?;
+    write!(out, "; policy {};", base.policy())
+}
+
+/// How far a priority may be from a named one to be written as that and an offset (`std_prio_lookup`, src/rule.c).
+const REACH: i64 = 10;
+
+/// `dstnat`, `filter + 5`, `-170`. Without a hook every name of the family is legal.
+pub(super) fn priority(out: Out<'_>, family: Family, hook: Option<Hook>, priority: Priority) -> fmt::Result {
+    let named = Priority::names(family)
+        .iter()
+        .map(|(name, near)| (*name, i64::from(priority.0) - i64::from(near.0)))
+        .find(|(name, offset)| {
+            offset.abs() <= REACH && hook.is_none_or(|hook| Priority::name_is_legal(family, hook, name))
+        });
+    match named {
+        Some((name, 0)) => out.write_str(name),
+        Some((name, offset @ 1..)) => write!(out, "{name} + {offset}"),
+        Some((name, offset)) => write!(out, "{name} - {}", -offset),
+        None => write!(out, "{}", priority.0),
+    }
+}

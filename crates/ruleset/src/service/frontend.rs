@@ -1,0 +1,231 @@
+//! Who answers where: the frontends that services claim, and which of several claimants gets one.
+
+use std::fmt;
+use std::net::{IpAddr, SocketAddr};
+
+use crate::ir::Family;
+
+use super::{Finding, FindingKind, Protocol, Service, ServiceMap, ServiceName, ServicePort, Severity};
+
+/// The families of tables, in the order of addresses.
+pub(super) const FAMILIES: [Family; 2] = [Family::Ip, Family::Ip6];
+
+/// A virtual address, protocol and port: what a client connects to.
+///
+/// The order is that of the keys of the maps layout: by the bytes of address, protocol number and port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Frontend {
+    /// The virtual address.
+    pub address: IpAddr,
+    /// The protocol.
+    pub protocol: Protocol,
+    /// The port.
+    pub port: u16,
+}
+
+impl Frontend {
+    /// The family of the table it belongs into.
+    pub fn family(&self) -> Family {
+        family_of(self.address)
+    }
+}
+
+/// `10.96.0.1:80/tcp`, `[fd00::1]:53/udp`.
+impl fmt::Display for Frontend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", SocketAddr::new(self.address, self.port), self.protocol)
+    }
+}
+
+/// The family of tables that see packets to that address.
+pub(super) fn family_of(address: IpAddr) -> Family {
+    if address.is_ipv4() { Family::Ip } else { Family::Ip6 }
+}
+
+/// A service's claim to answer at a frontend.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim<'a> {
+    /// Where.
+    pub frontend: Frontend,
+    /// Who.
+    pub service: &'a Service,
+    /// By which of its ports.
+    pub port: &'a ServicePort,
+    /// Whether the address is an external one: all traffic to it is masqueraded.
+    pub external: bool,
+}
+
+/// The claims that hold, one a frontend and in the order of frontends, and what is wrong with the others.
+///
+/// Of several services the one of the smallest name gets a frontend.
+pub(super) fn claims(map: &ServiceMap) -> (Vec<Claim<'_>>, Vec<Finding>) {
+    let (services, mut findings) = distinct(map);
+    let mut claims = Vec::with_capacity(services.len());
+    for service in services {
+        claims.extend(claims_of(service, &mut findings));
+    }
+    claims.sort_by_key(|claim| claim.frontend);
+    claims.dedup_by(|loser, winner| {
+        let same = loser.frontend == winner.frontend;
+        if same {
+            findings.push(taken(loser.frontend, &loser.service.name, &winner.service.name));
+        }
+        same
+    });
+    (claims, findings)
+}
+
+/// The services by name, each name once, and a finding for each that is left out.
+pub(super) fn distinct(map: &ServiceMap) -> (Vec<&Service>, Vec<Finding>) {
+    let mut services: Vec<_> = map.services.iter().collect();
+    services.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut findings = Vec::new();
+    services.dedup_by(|other, kept| {
+        let same = other.name == kept.name;
+        if same {
+            // Which one stays must not depend on the order of the input.
+            if canonical(other) < canonical(kept) {
+                *kept = other;
+            }
+            findings.push(Finding {
+                severity: Severity::Error,
+                kind: FindingKind::Invalid,
+                subject: format!("service {}", kept.name),
+                message: "two services have this name: one of them is left out".to_owned(),
+            });
+        }
+        same
+    });
+    (services, findings)
+}
+
+/// What one service claims, in the order of frontends, each once.
+///
+/// An address that is both a cluster IP and an external one is claimed as external. Of two ports with one protocol and
+/// number the smaller one stays and the other is reported.
+pub(super) fn claims_of<'a>(service: &'a Service, findings: &mut Vec<Finding>) -> Vec<Claim<'a>> {
+    let cluster = service.cluster_ips.iter().map(|address| (*address, false));
+    let external = service.external_ips.iter().map(|address| (*address, true));
+    let mut claims = Vec::with_capacity((service.cluster_ips.len() + service.external_ips.len()) * service.ports.len());
+    for (address, external) in cluster.chain(external) {
+        claims.extend(service.ports.iter().map(|port| {
+            let frontend = Frontend { address, protocol: port.protocol, port: port.port };
+            Claim { frontend, service, port, external }
+        }));
+    }
+    claims.sort_by_key(|claim| claim.frontend);
+    claims.dedup_by(|other, kept| {
+        let same = other.frontend == kept.frontend;
+        if same {
+            kept.external |= other.external;
+            if !std::ptr::eq(other.port, kept.port) {
+                if canonical_port(other.port) < canonical_port(kept.port) {
+                    kept.port = other.port;
+                }
+                findings.push(taken(other.frontend, &service.name, &service.name));
+            }
+        }
+        same
+    });
+    claims
+}
+
+/// That a claim is void, because the frontend belongs to another service.
+pub(super) fn taken(frontend: Frontend, loser: &ServiceName, owner: &ServiceName) -> Finding {
+    let by = if owner == loser { "another of its ports".to_owned() } else { format!("service {owner}") };
+    Finding {
+        severity: Severity::Error,
+        kind: FindingKind::DuplicateFrontend,
+        subject: format!("service {loser}"),
+        message: format!("{frontend} is already served by {by}: this claim is left out"),
+    }
+}
+
+/// A service with its parts in order.
+fn canonical(service: &Service) -> Service {
+    let mut service = service.clone();
+    service.cluster_ips.sort();
+    service.external_ips.sort();
+    service.ports = service.ports.iter().map(canonical_port).collect();
+    service.ports.sort();
+    service
+}
+
+/// A port with its endpoints in order.
+fn canonical_port(port: &ServicePort) -> ServicePort {
+    let mut port = port.clone();
+    port.endpoints.sort();
+    port
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::Endpoint;
+
+    fn service(name: &str, cluster_ips: &[&str], ports: &[(u16, &str)]) -> Service {
+        Service {
+            name: ServiceName::new("", name),
+            cluster_ips: cluster_ips.iter().map(|ip| ip.parse().unwrap()).collect(),
+            external_ips: Vec::new(),
+            ports: ports
+                .iter()
+                .map(|(port, endpoint)| ServicePort {
+                    name: None,
+                    protocol: Protocol::Tcp,
+                    port: *port,
+                    endpoints: vec![Endpoint::new(endpoint.parse().unwrap(), 8080)],
+                })
+                .collect(),
+        }
+    }
+
+    fn winners(services: &[Service]) -> Vec<String> {
+        let map = ServiceMap { services: services.to_vec(), ..ServiceMap::default() };
+        let (claims, _) = claims(&map);
+        claims.iter().map(|claim| format!("{} {}", claim.frontend, claim.service.name)).collect()
+    }
+
+    #[test]
+    fn the_smallest_name_gets_a_frontend_whatever_the_order() {
+        let b = service("b", &["10.96.0.1", "fd00::1"], &[(80, "10.0.0.1")]);
+        let a = service("a", &["10.96.0.1"], &[(80, "10.0.0.2"), (81, "10.0.0.2")]);
+        let expected = ["10.96.0.1:80/tcp a", "10.96.0.1:81/tcp a", "[fd00::1]:80/tcp b"];
+        assert_eq!(winners(&[a.clone(), b.clone()]), expected);
+        assert_eq!(winners(&[b, a]), expected);
+    }
+
+    #[test]
+    fn a_loser_is_told_who_won() {
+        let services =
+            vec![service("b", &["10.96.0.1"], &[(80, "10.0.0.1")]), service("a", &["10.96.0.1"], &[(80, "10.0.0.2")])];
+        let map = ServiceMap { services, ..ServiceMap::default() };
+        let findings: Vec<_> = claims(&map).1.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            findings,
+            ["error: service b: 10.96.0.1:80/tcp is already served by service a: this claim is left out"]
+        );
+    }
+
+    #[test]
+    fn two_ports_of_one_number_and_two_services_of_one_name_do_not_depend_on_their_order() {
+        let twice = service("a", &["10.96.0.1"], &[(80, "10.0.0.2"), (80, "10.0.0.1")]);
+        let other = service("a", &["10.96.0.2"], &[(80, "10.0.0.1")]);
+        for services in [vec![twice.clone(), other.clone()], vec![other, twice]] {
+            let map = ServiceMap { services, ..ServiceMap::default() };
+            let (claims, findings) = claims(&map);
+            assert_eq!(claims.len(), 1);
+            assert_eq!(claims[0].port.endpoints[0].address.to_string(), "10.0.0.1");
+            assert_eq!(findings.len(), 2, "{findings:?}");
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_cluster_ip_and_external_is_external() {
+        let mut both = service("a", &["10.96.0.1"], &[(80, "10.0.0.2")]);
+        both.external_ips = both.cluster_ips.clone();
+        let mut findings = Vec::new();
+        let claims = claims_of(&both, &mut findings);
+        assert!(claims.len() == 1 && claims[0].external && findings.is_empty());
+    }
+}

@@ -1,0 +1,182 @@
+//! What a service map says, whatever it was read from.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use serde::{Deserialize, Serialize};
+
+/// Services with their endpoints, and what the compiler must know of the node that serves them.
+///
+/// Made by the front ends (our own schema, Kubernetes objects) or by an embedder. Order has no meaning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ServiceMap {
+    /// The node the rules are for.
+    pub node: NodeSettings,
+    /// The services.
+    pub services: Vec<Service>,
+}
+
+/// Which node this is, and how it tells the three networks apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeSettings {
+    /// The node's name, as endpoints name theirs. Without it no endpoint is known to be here.
+    pub name: Option<String>,
+    /// The node's own addresses.
+    pub addresses: Vec<IpAddr>,
+    /// The networks nodes are in; for findings only.
+    pub node_cidrs: Vec<IpNet>,
+    /// The networks pods are in: clients in them are not masqueraded.
+    pub pod_cidrs: Vec<IpNet>,
+    /// Bridges pods are connected to: what comes from them is pod traffic.
+    pub pod_bridges: Vec<String>,
+    /// Prefixes of the names of interfaces pods are behind: what comes from them is pod traffic.
+    pub pod_interface_prefixes: Vec<String>,
+    /// The networks virtual addresses of services are taken from.
+    pub service_cidrs: Vec<IpNet>,
+    /// On which of the node's addresses node ports answer.
+    pub nodeport_addresses: NodePortAddresses,
+    /// Whether all traffic to cluster IPs is masqueraded, also that of pods.
+    pub masquerade_all: bool,
+    /// The bit of the packet mark that says "masquerade", from 0 to 31. Only the chains layout uses one.
+    pub mark_bit: u8,
+}
+
+impl Default for NodeSettings {
+    fn default() -> Self {
+        Self {
+            name: None,
+            addresses: Vec::new(),
+            node_cidrs: Vec::new(),
+            pod_cidrs: Vec::new(),
+            pod_bridges: Vec::new(),
+            pod_interface_prefixes: Vec::new(),
+            service_cidrs: Vec::new(),
+            nodeport_addresses: NodePortAddresses::Primary,
+            masquerade_all: false,
+            mark_bit: 14,
+        }
+    }
+}
+
+/// On which addresses of a node node ports answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NodePortAddresses {
+    /// The first address of each family.
+    #[default]
+    Primary,
+    /// All local addresses.
+    All,
+    /// Local addresses in these networks.
+    Cidrs(Vec<IpNet>),
+}
+
+/// The name of a service: a namespace, which may be empty, and a name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServiceName {
+    /// The namespace; empty outside Kubernetes.
+    pub namespace: Arc<str>,
+    /// The name.
+    pub name: Arc<str>,
+}
+
+impl ServiceName {
+    /// From both parts.
+    pub fn new(namespace: &str, name: &str) -> Self {
+        Self { namespace: namespace.into(), name: name.into() }
+    }
+}
+
+/// `namespace/name`, or the name alone.
+impl fmt::Display for ServiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.namespace.is_empty() { f.write_str(&self.name) } else { write!(f, "{}/{}", self.namespace, self.name) }
+    }
+}
+
+/// A transport protocol that services use.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Protocol {
+    /// TCP.
+    #[default]
+    Tcp,
+    /// UDP.
+    Udp,
+    /// SCTP.
+    Sctp,
+}
+
+impl Protocol {
+    /// Its number above IP.
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+            Self::Sctp => 132,
+        }
+    }
+
+    /// Its name in lower case.
+    pub const fn keyword(self) -> &'static str {
+        match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.keyword())
+    }
+}
+
+/// A service: addresses that stand for others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Service {
+    /// Its name, unique in a map.
+    pub name: ServiceName,
+    /// Virtual addresses for clients inside the cluster.
+    pub cluster_ips: Vec<IpAddr>,
+    /// Virtual addresses for clients outside it: all of their traffic is masqueraded.
+    pub external_ips: Vec<IpAddr>,
+    /// Its ports.
+    pub ports: Vec<ServicePort>,
+}
+
+/// A port of a service.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServicePort {
+    /// Its name, where it has one.
+    pub name: Option<Arc<str>>,
+    /// Its protocol.
+    pub protocol: Protocol,
+    /// The port at the virtual addresses.
+    pub port: u16,
+    /// Where its connections go, each by its weight; of both families. Usable ones only. None: connections are
+    /// rejected.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// Where connections to a service port may go.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    /// Its address.
+    pub address: IpAddr,
+    /// Its port.
+    pub port: u16,
+    /// How many shares of the connections it gets, at least 1.
+    pub weight: u16,
+    /// The node it is on, where that is known.
+    pub node: Option<Arc<str>>,
+}
+
+impl Endpoint {
+    /// An endpoint of weight 1 on an unknown node.
+    pub fn new(address: IpAddr, port: u16) -> Self {
+        Self { address, port, weight: 1, node: None }
+    }
+}

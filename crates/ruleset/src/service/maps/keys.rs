@@ -1,0 +1,126 @@
+//! The bytes of keys and values, as [`crate::ir::KeyType::pack`] lays them out, without its checks: hundreds of
+//! thousands are made.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::ir::Packed;
+
+use super::super::target::Target;
+use super::super::{Frontend, Protocol};
+
+/// The longest key here: `ip6 saddr . ip6 daddr . meta l4proto . th dport`.
+const LONGEST: usize = 40;
+
+/// A key or value being made, field by field, each in whole registers of four bytes.
+#[derive(Clone, Copy)]
+pub(super) struct Bytes {
+    bytes: [u8; LONGEST],
+    len: usize,
+}
+
+impl Bytes {
+    const EMPTY: Self = Self { bytes: [0; LONGEST], len: 0 };
+
+    fn with<const N: usize>(mut self, field: [u8; N]) -> Self {
+        self.bytes[self.len..self.len + N].copy_from_slice(&field);
+        self.len += N.next_multiple_of(4);
+        self
+    }
+
+    fn with_address(self, address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => self.with(address.octets()),
+            IpAddr::V6(address) => self.with(address.octets()),
+        }
+    }
+
+    /// `daddr . meta l4proto . th dport`: the key of the maps of frontends.
+    pub(super) fn frontend(frontend: &Frontend) -> Self {
+        Self::EMPTY.with_address(frontend.address).with([frontend.protocol.number()]).with(frontend.port.to_be_bytes())
+    }
+
+    /// … `. numgen random mod 2`: after [`Self::frontend`], the key of the map of endpoints.
+    pub(super) fn slot(self, slot: u32) -> Self {
+        self.with(slot.to_be_bytes())
+    }
+
+    /// `daddr . th dport`: the value of the map of endpoints.
+    pub(super) fn target(target: &Target) -> Self {
+        Self::EMPTY.with_address(target.address).with(target.port.to_be_bytes())
+    }
+
+    /// `saddr . daddr . meta l4proto . th dport`: a target that is its own client.
+    pub(super) fn hairpin(target: &Target, protocol: Protocol) -> Self {
+        Self::EMPTY
+            .with_address(target.address)
+            .with_address(target.address)
+            .with([protocol.number()])
+            .with(target.port.to_be_bytes())
+    }
+
+    /// `daddr`.
+    pub(super) fn address(address: IpAddr) -> Self {
+        Self::EMPTY.with_address(address)
+    }
+
+    pub(super) fn packed(&self) -> Packed {
+        Packed::new(&self.bytes[..self.len])
+    }
+}
+
+/// The key of the map of endpoints without its slot, and the slot; `None` for a key of another length.
+pub(super) fn split_slot(key: &[u8]) -> Option<(&[u8], u32)> {
+    let (frontend, slot) = key.split_last_chunk()?;
+    Some((frontend, u32::from_be_bytes(*slot)))
+}
+
+/// Address and port of a value of the map of endpoints; `None` for a value of another length.
+pub(super) fn read_target(value: &[u8]) -> Option<(IpAddr, u16)> {
+    let (address, port) = value.split_last_chunk::<4>()?;
+    let address = match address.len() {
+        4 => Ipv4Addr::from(<[u8; 4]>::try_from(address).ok()?).into(),
+        16 => Ipv6Addr::from(<[u8; 16]>::try_from(address).ok()?).into(),
+        _ => return None,
+    };
+    Some((address, u16::from_be_bytes([port[0], port[1]])))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::skeleton;
+    use super::*;
+    use crate::ir::{DataKind, Family, KeyType, Value};
+
+    #[test]
+    fn bytes_are_those_that_the_declared_types_give() {
+        for (address, family) in [("192.0.2.7", Family::Ip), ("fd00::7", Family::Ip6)] {
+            let address: IpAddr = address.parse().unwrap();
+            let frontend = Frontend { address, protocol: Protocol::Sctp, port: 443 };
+            let target = Target { address, here: true, port: 8443 };
+            let [ip, protocol, port, backend] =
+                [Value::address(address), Value::protocol(132), Value::port(443), Value::port(8443)];
+            let slot = Value::number(crate::ir::DataType::Integer, 5);
+            let key = |name: &str| skeleton::set(name, family).spec().key.clone();
+            let pack = |key: KeyType, values: &[Value]| key.pack(values).unwrap();
+            let here = [ip.clone(), protocol.clone(), port.clone()];
+            assert_eq!(Bytes::frontend(&frontend).packed(), pack(key(skeleton::SERVICES), &here));
+            let endpoint = [ip.clone(), protocol.clone(), port, slot];
+            assert_eq!(Bytes::frontend(&frontend).slot(5).packed(), pack(key(skeleton::ENDPOINTS), &endpoint));
+            let hairpin = [ip.clone(), ip.clone(), protocol, backend.clone()];
+            assert_eq!(Bytes::hairpin(&target, Protocol::Sctp).packed(), pack(key(skeleton::HAIRPIN), &hairpin));
+            assert_eq!(Bytes::address(address).packed(), pack(key(skeleton::CLUSTER_IPS), std::slice::from_ref(&ip)));
+            let DataKind::Value { data, .. } = skeleton::set(skeleton::ENDPOINTS, family).data_kind() else {
+                panic!("the map of endpoints has values");
+            };
+            assert_eq!(Bytes::target(&target).packed(), pack(data, &[ip, backend]));
+            assert_eq!(read_target(&Bytes::target(&target).packed()), Some((address, 8443)));
+        }
+    }
+
+    #[test]
+    fn foreign_bytes_are_not_read() {
+        assert_eq!(read_target(&[1, 2, 3]), None);
+        assert_eq!(read_target(&[0; 12]), None);
+        assert_eq!(split_slot(&[1, 2, 3]), None);
+    }
+}

@@ -1,0 +1,68 @@
+//! The maps layout: a fixed number of chains; services and endpoints are elements.
+//!
+//! [`skeleton`] is what does not depend on services, [`pool`] the chains that choose an endpoint, [`contents`] the
+//! elements, [`slots`] and [`align()`] what keeps a change small, [`tracker`] what makes it without a compile.
+
+mod align;
+mod contents;
+mod edit;
+mod keys;
+mod pool;
+mod size;
+mod skeleton;
+mod slots;
+mod state;
+mod tracker;
+
+use std::net::IpAddr;
+
+use crate::ir::{Table, TableId};
+
+use super::frontend::{Claim, FAMILIES, claims, distinct, family_of};
+use super::report::{node_findings, port_findings, uses};
+use super::target::Targets;
+use super::{CompileOptions, Compiled, Finding, ServiceMap};
+pub use align::align;
+use contents::{Contents, Leads};
+pub use edit::Edit;
+pub use tracker::{Change, Tracker};
+
+/// Compiles a service map to the maps layout.
+pub(super) fn compile(map: &ServiceMap, options: &CompileOptions) -> Compiled {
+    let (claims, mut findings) = claims(map);
+    let mut compiled = Compiled::default();
+    // Claims are in the order of their addresses: first all of IPv4, then all of IPv6.
+    let (ip, ip6) = claims.split_at(claims.partition_point(|claim| claim.frontend.address.is_ipv4()));
+    for (family, claims) in FAMILIES.into_iter().zip([ip, ip6]) {
+        if uses(map, family) {
+            let id = TableId::new(family, options.table.clone());
+            compiled.ruleset.insert(table(map, &id, claims, &mut findings));
+            findings.extend(node_findings(map, family));
+        }
+    }
+    findings.sort();
+    findings.dedup();
+    compiled.findings = findings;
+    compiled
+}
+
+fn table(map: &ServiceMap, id: &TableId, claims: &[Claim<'_>], findings: &mut Vec<Finding>) -> Table {
+    let of_family = |address: &IpAddr| family_of(*address) == id.family;
+    let endpoints = claims.iter().flat_map(|claim| &claim.port.endpoints);
+    let slots = endpoints.filter(|endpoint| of_family(&endpoint.address)).count();
+    let leads = Leads::new();
+    let mut contents = Contents::with_capacity(&leads, claims.len(), slots);
+    for claim in claims {
+        let targets = Targets::of(&claim.port.endpoints, id.family, map.node.name.as_deref());
+        findings.extend(port_findings(claim, id.family, &targets));
+        contents.frontend(&claim.frontend, claim.external, (0..).zip(targets.slots));
+    }
+    let (services, _) = distinct(map);
+    contents.cluster_ips(services.into_iter().flat_map(|service| &service.cluster_ips).copied().filter(of_family));
+    contents.into_table(id, &map.node)
+}
+
+#[cfg(test)]
+mod laws;
+#[cfg(test)]
+mod tests;

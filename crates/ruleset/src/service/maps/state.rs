@@ -1,0 +1,222 @@
+//! One table of the maps layout, as far as services change it.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use crate::ir::{AnySet, Data, Element, Named, SetName, Table, TableId};
+use crate::plan::SetHead;
+
+use super::super::target::Target;
+use super::super::{NodeSettings, Protocol};
+use super::edit::Edit;
+use super::keys::Bytes;
+use super::pool::Pool;
+use super::skeleton::{self, CHANGING, CLUSTER_IPS, ENDPOINTS, HAIRPIN, REFUSE};
+
+/// A target that may be its own client.
+pub(super) type Hairpin = (Target, Protocol);
+
+/// A table: what its sets declare, how many elements they have, and how often what several services share is used.
+#[derive(Debug)]
+pub(super) struct TableState {
+    pub(super) id: TableId,
+    /// The sets without elements.
+    sets: Named<AnySet>,
+    heads: [SetHead; CHANGING.len()],
+    counts: Counts,
+    cluster_ips: HashMap<IpAddr, u32>,
+    hairpin: HashMap<Hairpin, u32>,
+}
+
+/// What is counted in a table.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Counts {
+    /// Virtual addresses, for each service that has one. The table is there as long as there is any.
+    addresses: usize,
+    /// The largest pool that has a chain; all smaller ones have theirs.
+    largest: Pool,
+    /// Elements of each set.
+    lens: [usize; CHANGING.len()],
+}
+
+/// What was before a change, to be put back.
+#[derive(Debug)]
+pub(super) enum Used {
+    ClusterIp(IpAddr, u32),
+    Hairpin(Hairpin, u32),
+}
+
+/// What a change of services changes in a table.
+#[derive(Debug, Default)]
+pub(super) struct Deltas {
+    /// Elements that go, by set.
+    removed: [Vec<Element>; CHANGING.len()],
+    /// Elements that come, by set.
+    added: [Vec<Element>; CHANGING.len()],
+    /// How many virtual addresses more.
+    pub(super) addresses: isize,
+    /// How often each cluster IP is used more.
+    pub(super) cluster_ips: HashMap<IpAddr, i64>,
+    /// How often each target is used more.
+    pub(super) hairpin: HashMap<Hairpin, i64>,
+    /// The largest pool that is needed.
+    pub(super) pool: Option<Pool>,
+}
+
+impl Deltas {
+    /// That an element of that set is another one, or comes, or goes.
+    pub(super) fn element(&mut self, set: &str, before: Option<Element>, after: Option<Element>) {
+        if before != after {
+            let at = place(set);
+            self.removed[at].extend(before);
+            self.added[at].extend(after);
+        }
+    }
+}
+
+fn place(set: &str) -> usize {
+    CHANGING.iter().position(|name| *name == set).expect("only sets that change are asked for")
+}
+
+impl TableState {
+    /// A table that is not there.
+    pub(super) fn new(id: TableId, node: &NodeSettings) -> Self {
+        let sets = skeleton::table(&id, node, []).sets;
+        let heads = CHANGING.map(|name| SetHead::of(sets.find(name).expect("the skeleton has it")));
+        let counts = Counts { addresses: 0, largest: Pool::LARGEST_ALWAYS, lens: [0; CHANGING.len()] };
+        Self { id, sets, heads, counts, cluster_ips: HashMap::new(), hairpin: HashMap::new() }
+    }
+
+    /// Takes over the sizes and chains of a table, and how many elements its sets have.
+    pub(super) fn adopt(&mut self, table: &Table) {
+        for (at, name) in CHANGING.into_iter().enumerate() {
+            let Some(set) = table.sets.find(name) else { continue };
+            self.heads[at] = SetHead::of(set);
+            self.sets.insert(self.heads[at].set().clone());
+            self.counts.lens[at] = set.elements().len();
+        }
+        let there = Pool::beyond_always().take_while(|pool| table.chains.contains(&pool.chain_name()));
+        self.counts.largest = there.last().unwrap_or(Pool::LARGEST_ALWAYS);
+    }
+
+    /// The declarations of its sets.
+    pub(super) fn sets(&self) -> &Named<AnySet> {
+        &self.sets
+    }
+
+    /// Whether the table is there.
+    pub(super) fn is_there(&self) -> bool {
+        self.counts.addresses > 0
+    }
+
+    /// The virtual addresses that are ours as a whole.
+    pub(super) fn cluster_ips(&self) -> impl Iterator<Item = IpAddr> {
+        self.cluster_ips.keys().copied()
+    }
+
+    /// The size of each set that is still enough for it.
+    pub(super) fn sizes(&self) -> impl Iterator<Item = (&SetName, Option<u32>)> {
+        let sizes = self.heads.iter().zip(self.counts.lens);
+        sizes
+            .map(|(head, len)| (head.name(), head.set().spec().size, len))
+            .filter_map(|(name, size, len)| size.is_none_or(|size| len <= size as usize).then_some((name, size)))
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    pub(super) fn restore(&mut self, counts: Counts) {
+        self.counts = counts;
+    }
+
+    pub(super) fn put_back(&mut self, used: Used) {
+        match used {
+            Used::ClusterIp(address, 0) => drop(self.cluster_ips.remove(&address)),
+            Used::ClusterIp(address, count) => drop(self.cluster_ips.insert(address, count)),
+            Used::Hairpin(target, 0) => drop(self.hairpin.remove(&target)),
+            Used::Hairpin(target, count) => drop(self.hairpin.insert(target, count)),
+        }
+    }
+
+    /// Whether a set has more elements than it can.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.heads
+            .iter()
+            .zip(self.counts.lens)
+            .any(|(head, len)| head.set().spec().size.is_some_and(|size| len > size as usize))
+    }
+
+    /// Counts uses; what is used for the first time, or no more, becomes elements. `undo` gets what was before.
+    pub(super) fn count(&mut self, deltas: &mut Deltas, undo: &mut impl FnMut(Used)) {
+        self.counts.addresses = self.counts.addresses.saturating_add_signed(deltas.addresses);
+        for (address, by) in std::mem::take(&mut deltas.cluster_ips) {
+            let (before, after) = add(&mut self.cluster_ips, address, by);
+            undo(Used::ClusterIp(address, before));
+            let element = |count: u32| (count > 0).then(|| Element::new(Bytes::address(address).packed(), Data::None));
+            deltas.element(CLUSTER_IPS, element(before), element(after));
+        }
+        for (target, by) in std::mem::take(&mut deltas.hairpin) {
+            let (before, after) = add(&mut self.hairpin, target, by);
+            undo(Used::Hairpin(target, before));
+            let key = || Bytes::hairpin(&target.0, target.1).packed();
+            let element = |count: u32| (count > 0).then(|| Element::new(key(), Data::None));
+            deltas.element(HAIRPIN, element(before), element(after));
+        }
+    }
+
+    /// Counts uses, and tells what that and the other deltas mean for the table.
+    pub(super) fn conclude(
+        &mut self,
+        mut deltas: Deltas,
+        node: &NodeSettings,
+        undo: &mut impl FnMut(Used),
+        edits: &mut Vec<Edit>,
+    ) {
+        let was_there = self.is_there();
+        self.count(&mut deltas, undo);
+        if !self.is_there() {
+            self.counts = Counts { addresses: 0, largest: Pool::LARGEST_ALWAYS, lens: [0; CHANGING.len()] };
+            edits.extend(was_there.then(|| Edit::DeleteTable(self.id.clone())));
+            return;
+        }
+        if !was_there {
+            let mut table = skeleton::table(&self.id, node, []);
+            // Those of the skeleton, but with sizes as they were.
+            table.sets = self.sets.clone();
+            edits.push(Edit::CreateTable(Box::new(table)));
+        }
+        self.grow(deltas.pool, edits);
+        for (at, (removed, added)) in deltas.removed.into_iter().zip(deltas.added).enumerate() {
+            if removed.is_empty() && added.is_empty() {
+                continue;
+            }
+            self.counts.lens[at] = (self.counts.lens[at] + added.len()).saturating_sub(removed.len());
+            let (table, set) = (self.id.clone(), self.heads[at].clone());
+            edits.push(Edit::Elements { table, set, removed: removed.into(), added: added.into() });
+        }
+    }
+
+    /// Makes chains for pools up to that one.
+    fn grow(&mut self, needed: Option<Pool>, edits: &mut Vec<Edit>) {
+        while needed > Some(self.counts.largest) {
+            let Some(pool) = self.counts.largest.larger() else { return };
+            let names = (skeleton::set_name(ENDPOINTS), skeleton::chain_name(REFUSE));
+            let chain = Box::new(pool.chain(self.id.family, &names.0, &names.1));
+            edits.push(Edit::CreateChain { table: self.id.clone(), chain });
+            self.counts.largest = pool;
+        }
+    }
+}
+
+/// Uses something so many times more; how often it was used before, and how often after.
+fn add<K: std::hash::Hash + Eq>(counts: &mut HashMap<K, u32>, key: K, by: i64) -> (u32, u32) {
+    let before = counts.get(&key).copied().unwrap_or(0);
+    let after = u32::try_from(i64::from(before) + by).unwrap_or(0);
+    if after == 0 {
+        counts.remove(&key);
+    } else {
+        counts.insert(key, after);
+    }
+    (before, after)
+}

@@ -1,0 +1,188 @@
+//! Tests of the whole layout.
+
+use proptest::prelude::*;
+
+use super::super::{Endpoint, Protocol, ServiceName};
+use super::skeleton::{CLUSTER_IPS, ENDPOINTS, REFUSE, SERVICES};
+use super::*;
+use crate::ir::{Data, HasName, Key, SetName};
+use crate::service::{FindingKind, NodeSettings, Service, ServicePort, pods};
+
+/// Service maps small enough for claims to collide.
+pub(super) fn any_service(name: u8) -> impl Strategy<Value = Service> {
+    let vip = (0_u8..4).prop_map(|n| if n < 3 { [10, 96, 0, n].into() } else { "fd96::1".parse().unwrap() });
+    let endpoint = (0_u8..8, 1_u16..4, prop::option::of(0_u8..2)).prop_map(|(n, weight, node)| {
+        let address = if n < 6 { [10, 0, 0, n].into() } else { format!("fd00::{n}").parse().unwrap() };
+        let node = node.map(|node| format!("n{node}").into());
+        Endpoint { address, port: 8080, weight: if weight == 3 { 1 } else { weight }, node }
+    });
+    let port = (0_u16..3, 0_u8..2, prop::collection::vec(endpoint, 0..8)).prop_map(|(port, protocol, endpoints)| {
+        let protocol = if protocol == 0 { Protocol::Tcp } else { Protocol::Udp };
+        ServicePort { name: None, protocol, port: 80 + port, endpoints }
+    });
+    let vips = prop::collection::vec(vip, 0..3);
+    (vips.clone(), vips, prop::collection::vec(port, 0..4)).prop_map(move |(cluster_ips, external_ips, ports)| {
+        let name = ServiceName::new("", &format!("s{name}"));
+        let external_ips = external_ips.into_iter().take(1).collect();
+        Service { name, cluster_ips, external_ips, ports }
+    })
+}
+
+pub(super) fn node() -> NodeSettings {
+    NodeSettings {
+        name: Some("n0".to_owned()),
+        pod_cidrs: vec!["10.0.0.0/16".parse().unwrap(), "fd00::/64".parse().unwrap()],
+        ..NodeSettings::default()
+    }
+}
+
+fn any_map() -> impl Strategy<Value = ServiceMap> {
+    (0_u8..6).prop_flat_map(|count| {
+        let services: Vec<_> = (0..count).map(|n| any_service(n % 5)).collect();
+        services.prop_map(|services| ServiceMap { node: node(), services })
+    })
+}
+
+proptest! {
+    #[test]
+    fn order_of_the_input_does_not_matter(map in any_map(), seed in any::<u64>()) {
+        let mut shuffled = map.clone();
+        let turn = |len: usize| if len == 0 { 0 } else { seed as usize % len };
+        shuffled.services.rotate_left(turn(map.services.len()));
+        for service in &mut shuffled.services {
+            service.cluster_ips.reverse();
+            let by = turn(service.ports.len());
+            service.ports.rotate_left(by);
+            for port in &mut service.ports {
+                port.endpoints.reverse();
+            }
+        }
+        let options = CompileOptions::default();
+        prop_assert_eq!(compile(&map, &options), compile(&shuffled, &options));
+    }
+
+    #[test]
+    fn every_verdict_leads_to_a_chain_and_every_pool_finds_slot_0(map in any_map()) {
+        for table in compile(&map, &CompileOptions::default()).ruleset.tables() {
+            let elements = |name: &str| table.sets.find(name).unwrap().elements();
+            for element in elements(SERVICES) {
+                let Data::Verdict(verdict) = &element.data else { panic!("{element:?}") };
+                let chain = verdict.chain().unwrap();
+                prop_assert!(table.chains.contains(chain));
+                let Key::Value(frontend) = &element.key else { panic!("{element:?}") };
+                let slot_0 = Key::Value([frontend.as_slice(), &[0; 4]].concat().as_slice().into());
+                prop_assert_eq!(elements(ENDPOINTS).find(&slot_0).is_some(), chain.as_str() != REFUSE);
+            }
+        }
+    }
+}
+
+fn service(name: &str, endpoints: usize) -> Service {
+    let endpoints = (0..endpoints).map(|n| Endpoint::new([10, 0, (n / 256) as u8, n as u8].into(), 8080)).collect();
+    let port = ServicePort { name: None, protocol: Protocol::Tcp, port: 80, endpoints };
+    Service {
+        name: ServiceName::new("", name),
+        cluster_ips: vec!["10.96.0.1".parse().unwrap()],
+        external_ips: Vec::new(),
+        ports: vec![port],
+    }
+}
+
+fn compiled(services: Vec<Service>, node: NodeSettings) -> Compiled {
+    compile(&ServiceMap { node, services }, &CompileOptions::default())
+}
+
+fn names(table: &Table) -> Vec<&str> {
+    table.chains.iter().map(|chain| chain.name().as_str()).collect()
+}
+
+#[test]
+fn a_map_without_virtual_addresses_compiles_to_nothing() {
+    let mut headless = service("a", 1);
+    headless.cluster_ips.clear();
+    assert_eq!(compiled(vec![headless], node()), Compiled::default());
+}
+
+#[test]
+fn pools_beyond_128_are_there_only_if_needed() {
+    let large = compiled(vec![service("a", 129)], node()).ruleset;
+    let small = compiled(vec![service("a", 128)], node()).ruleset;
+    let (large, small) = (large.tables().next().unwrap(), small.tables().next().unwrap());
+    let more: Vec<_> = names(large).into_iter().filter(|name| !small.chains.contains(*name)).collect();
+    assert_eq!(more, ["lb-192"]);
+}
+
+#[test]
+fn nobody_is_masqueraded_where_pods_cannot_be_told_and_that_is_said() {
+    let compiled = compiled(vec![service("a", 1)], NodeSettings::default());
+    let kinds: Vec<_> = compiled.findings.iter().map(|finding| finding.kind).collect();
+    assert_eq!(kinds, [FindingKind::NoPodNetwork]);
+    let table = compiled.ruleset.tables().next().unwrap();
+    let translated = &table.chains.find("translated").unwrap().rules;
+    assert!(!format!("{translated:?}").contains(CLUSTER_IPS), "{translated:?}");
+}
+
+#[test]
+fn overlapping_pod_networks_become_one() {
+    let cidrs = ["10.0.0.0/16", "10.0.7.0/24", "10.1.0.0/16", "10.9.9.9/32"];
+    let node = NodeSettings { pod_cidrs: cidrs.map(|cidr| cidr.parse().unwrap()).to_vec(), ..node() };
+    let ruleset = compiled(vec![service("a", 1)], node).ruleset;
+    let set = ruleset.tables().next().unwrap().sets.find(&SetName::new(skeleton::POD_CIDRS).unwrap()).unwrap().clone();
+    let keys: Vec<_> = set.elements().iter().map(|element| element.key.clone()).collect();
+    assert_eq!(keys, [Key::Value([10, 9, 9, 9].into()), Key::range(&[10, 0, 0, 0], &[10, 1, 255, 255])]);
+}
+
+#[test]
+fn names_that_no_interface_can_have_are_reported_and_left_out() {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let node = NodeSettings {
+        pod_bridges: names(&["cni0", "a/b", "cni0", "sixteen-letters-"]),
+        pod_interface_prefixes: names(&["veth", "", "fifteen-letters"]),
+        ..NodeSettings::default()
+    };
+    let (legal, wrong) = pods::pod_interfaces(&node);
+    assert_eq!(legal, ["cni0", "fifteen-letters", "veth*"]);
+    assert_eq!(wrong, ["*", "a/b", "sixteen-letters-"]);
+    let findings = compiled(vec![service("a", 1)], node).findings;
+    assert_eq!(findings.iter().filter(|finding| finding.kind == FindingKind::Invalid).count(), 3);
+}
+
+/// The map of the printed example: of each feature one.
+fn example() -> ServiceMap {
+    let address = |text: &str| text.parse().unwrap();
+    let endpoint =
+        |ip: &str, weight, node: &str| Endpoint { weight, node: Some(node.into()), ..Endpoint::new(address(ip), 8080) };
+    let port = |protocol, port, endpoints| ServicePort { name: None, protocol, port, endpoints };
+    let web = Service {
+        name: ServiceName::new("shop", "web"),
+        cluster_ips: vec![address("10.96.0.10"), address("fd96::10")],
+        external_ips: vec![address("198.51.100.7")],
+        ports: vec![port(
+            Protocol::Tcp,
+            80,
+            vec![endpoint("10.244.0.11", 2, "n0"), endpoint("10.244.1.21", 1, "n1"), endpoint("fd44::11", 1, "n0")],
+        )],
+    };
+    let empty = Service {
+        name: ServiceName::new("shop", "empty"),
+        cluster_ips: vec![address("10.96.0.13")],
+        external_ips: Vec::new(),
+        ports: vec![port(Protocol::Udp, 53, Vec::new())],
+    };
+    let node = NodeSettings {
+        name: Some("n0".to_owned()),
+        pod_cidrs: vec!["10.244.0.0/16".parse().unwrap()],
+        pod_bridges: vec!["cni0".to_owned()],
+        pod_interface_prefixes: vec!["veth".to_owned()],
+        ..NodeSettings::default()
+    };
+    ServiceMap { node, services: vec![web, empty] }
+}
+
+#[test]
+fn a_compiled_map_reads_like_this() {
+    let compiled = compile(&example(), &CompileOptions::default());
+    insta::assert_snapshot!(compiled.ruleset);
+    let findings: Vec<_> = compiled.findings.iter().map(ToString::to_string).collect();
+    assert_eq!(findings, ["warning: service shop/empty: port 53/udp has no endpoint: connections are rejected"]);
+}

@@ -1,0 +1,23 @@
+//! Service maps: virtual IP:port → endpoints, and the layouts they compile to.
+
+mod chains;
+mod check;
+mod compile;
+mod finding;
+mod frontend;
+mod map;
+mod maps;
+mod network;
+mod pods;
+mod read;
+mod report;
+mod target;
+
+pub use chains::{CompiledIptables, iptables};
+pub use check::{check, check_node, check_service, quarantine, quarantine_service};
+pub use compile::{CompileOptions, Compiled, DEFAULT_TABLE, Layout, TABLE_COMMENT, compile};
+pub use finding::{Finding, FindingKind, Severity};
+pub use frontend::Frontend;
+pub use map::{Endpoint, NodePortAddresses, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort};
+pub use maps::{Change, Edit, Tracker, align};
+pub use read::{Input, NodeOverrides, json_schema, looks_like, print, read};

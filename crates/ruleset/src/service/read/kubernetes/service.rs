@@ -1,0 +1,149 @@
+//! v1 Service to service: what is compiled, and what is reported because it is not.
+
+use std::net::IpAddr;
+
+use super::object;
+use crate::service::{Finding, FindingKind, Protocol, Service, ServicePort, Severity};
+
+/// Who else looks after a service that has this label.
+const PROXY_NAME: &str = "service.kubernetes.io/service-proxy-name";
+
+/// The service an object means, without endpoints yet. `None` for services that have no virtual addresses or are another
+/// proxy's.
+pub(super) fn service(object: object::Service, findings: &mut Vec<Finding>) -> Option<Service> {
+    let name = object.metadata.full_name();
+    let mut report = Report { subject: format!("service {name}"), findings };
+    if let Some(reason) = not_ours(&object) {
+        report.add(Severity::Info, FindingKind::Ignored, reason);
+        return None;
+    }
+    report.unsupported(&object);
+    let spec = &object.spec;
+    // The singular is there for old readers and repeats the first of the plural.
+    let single = spec.cluster_ip.as_slice().iter().filter(|it| spec.cluster_ips.is_empty() && !it.is_empty());
+    let cluster_ips = report.addresses(spec.cluster_ips.iter().chain(single), "clusterIPs");
+    let external_ips = report.addresses(spec.external_ips.iter(), "externalIPs");
+    if cluster_ips.is_empty() && external_ips.is_empty() {
+        let message = "it has no address: was it given a cluster IP by an API server?".to_owned();
+        report.add(Severity::Warning, FindingKind::Invalid, message);
+    }
+    Some(Service {
+        name,
+        cluster_ips: report.unless_local(cluster_ips, "internalTrafficPolicy", &spec.internal_traffic_policy),
+        external_ips: report.unless_local(external_ips, "externalTrafficPolicy", &spec.external_traffic_policy),
+        ports: spec.ports.iter().filter_map(|port| report.port(port)).collect(),
+    })
+}
+
+/// A protocol by the API's name for it; TCP where there is none.
+pub(super) fn protocol(name: Option<&str>) -> Option<Protocol> {
+    match name {
+        None | Some("" | "TCP") => Some(Protocol::Tcp),
+        Some("UDP") => Some(Protocol::Udp),
+        Some("SCTP") => Some(Protocol::Sctp),
+        Some(_) => None,
+    }
+}
+
+/// Why a service is none of our business.
+fn not_ours(object: &object::Service) -> Option<String> {
+    let spec = &object.spec;
+    if let Some(proxy) = object.metadata.labels.get(PROXY_NAME) {
+        return Some(format!("the label {PROXY_NAME} gives it to `{proxy}`"));
+    }
+    if spec.kind.as_deref() == Some("ExternalName") {
+        return Some("its type is ExternalName: it is a name in the DNS only".to_owned());
+    }
+    let mut cluster_ips = spec.cluster_ips.iter().chain(&spec.cluster_ip);
+    cluster_ips.any(|address| address == "None").then(|| "it is headless: its clusterIP is None".to_owned())
+}
+
+/// Findings about one service.
+struct Report<'a> {
+    subject: String,
+    findings: &'a mut Vec<Finding>,
+}
+
+impl Report<'_> {
+    fn add(&mut self, severity: Severity, kind: FindingKind, message: String) {
+        self.findings.push(Finding { severity, kind, subject: self.subject.clone(), message });
+    }
+
+    fn not_supported(&mut self, message: String) {
+        self.add(Severity::Warning, FindingKind::NotSupported, message);
+    }
+
+    fn addresses<'a>(&mut self, texts: impl Iterator<Item = &'a String>, field: &str) -> Vec<IpAddr> {
+        let mut addresses = Vec::new();
+        for text in texts {
+            match text.parse() {
+                Ok(address) if addresses.contains(&address) => {}
+                Ok(address) => addresses.push(address),
+                Err(_) => {
+                    let message = format!("{field}: `{text}` is no address: left out");
+                    self.add(Severity::Error, FindingKind::Invalid, message);
+                }
+            }
+        }
+        addresses
+    }
+
+    /// No addresses where a policy wants local endpoints only: rules for all endpoints would send connections to other
+    /// nodes against the policy.
+    fn unless_local(&mut self, addresses: Vec<IpAddr>, field: &str, policy: &Option<String>) -> Vec<IpAddr> {
+        let Some(policy) = policy.as_deref().filter(|policy| !matches!(*policy, "" | "Cluster")) else {
+            return addresses;
+        };
+        if !addresses.is_empty() {
+            let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            self.not_supported(format!("{field}: {policy} is not supported: {list} is left out"));
+        }
+        Vec::new()
+    }
+
+    fn port(&mut self, port: &object::ServicePort) -> Option<ServicePort> {
+        let Some(protocol) = protocol(port.protocol.as_deref()) else {
+            let name = port.protocol.as_deref().unwrap_or_default();
+            self.not_supported(format!("protocol: {name} of port {} is not supported: left out", port.port));
+            return None;
+        };
+        if port.port == 0 {
+            let message = "port: 0 is no port: left out".to_owned();
+            self.add(Severity::Error, FindingKind::Invalid, message);
+            return None;
+        }
+        let name = (!port.name.is_empty()).then(|| port.name.as_str().into());
+        Some(ServicePort { name, protocol, port: port.port, endpoints: Vec::new() })
+    }
+
+    /// What a service asks for that is not compiled, field by field.
+    fn unsupported(&mut self, object: &object::Service) {
+        let spec = &object.spec;
+        for port in &spec.ports {
+            if let Some(node_port) = port.node_port.filter(|port| *port > 0) {
+                let protocol = port.protocol.as_deref().unwrap_or("TCP");
+                self.not_supported(format!("nodePort: {node_port} ({protocol}) is not supported: it does not answer"));
+            }
+        }
+        // With ipMode Proxy, and for host names, the balancer ends the connections itself.
+        let ingress = object.status.load_balancer.ingress.iter();
+        for address in ingress.filter(|it| it.ip_mode.as_deref() != Some("Proxy")).filter_map(|it| it.ip.as_ref()) {
+            self.not_supported(format!("loadBalancer.ingress: {address} is not supported: it does not answer"));
+        }
+        if !spec.load_balancer_source_ranges.is_empty() {
+            let ranges = spec.load_balancer_source_ranges.join(", ");
+            self.not_supported(format!("loadBalancerSourceRanges: {ranges} is not supported: nothing is filtered"));
+        }
+        if let Some(affinity) = spec.session_affinity.as_deref().filter(|it| !matches!(*it, "" | "None")) {
+            let effect = "each connection goes to any endpoint";
+            self.not_supported(format!("sessionAffinity: {affinity} is not supported: {effect}"));
+        }
+        if let Some(distribution) = spec.traffic_distribution.as_deref().filter(|it| !it.is_empty()) {
+            let effect = "endpoints far away get as much as near ones";
+            self.not_supported(format!("trafficDistribution: {distribution} is not supported: {effect}"));
+        }
+        if let Some(port) = spec.health_check_node_port.filter(|port| *port > 0) {
+            self.not_supported(format!("healthCheckNodePort: {port} is not supported: it does not answer"));
+        }
+    }
+}

@@ -1,0 +1,520 @@
+//! Our own schema of a service map, version `rulectl/v1`: the types its JSON Schema is made of.
+//!
+//! Every unknown field is an error. Where several values may stand, one may stand without a list.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::marker::PhantomData;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use ipnet::IpNet;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::{self, DeserializeOwned, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::service::{
+    Endpoint, NodePortAddresses, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort,
+};
+
+/// What the field `apiVersion` says.
+pub(super) const API_VERSION: &str = "rulectl/v1";
+
+/// A service map: virtual addresses and ports, and the endpoints that answer for them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "rulectl service map, version rulectl/v1")]
+pub(super) struct MapDocument {
+    /// The version of this schema.
+    pub(super) api_version: ApiVersion,
+    /// What this document is.
+    pub(super) kind: Kind,
+    /// The node the rules are for.
+    #[serde(default, skip_serializing_if = "NodeBlock::is_default")]
+    pub(super) node: NodeBlock,
+    /// The services.
+    #[serde(default)]
+    pub(super) services: Vec<ServiceBlock>,
+}
+
+/// The version of the schema.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(super) enum ApiVersion {
+    /// The first.
+    #[default]
+    #[serde(rename = "rulectl/v1")]
+    V1,
+}
+
+/// What a document is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(super) enum Kind {
+    /// A service map.
+    #[default]
+    ServiceMap,
+}
+
+/// Which node the rules are for, and how it tells the node, pod and service networks apart. Command line flags of the
+/// same names replace what stands here.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+pub(super) struct NodeBlock {
+    /// The node's name; endpoints that name it are local.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) name: Option<Name>,
+    /// The node's own addresses.
+    #[serde(skip_serializing_if = "OneOrMany::is_empty")]
+    pub(super) addresses: OneOrMany<Address>,
+    /// The networks nodes are in.
+    #[serde(rename = "nodeCIDRs", skip_serializing_if = "OneOrMany::is_empty")]
+    pub(super) node_cidrs: OneOrMany<Cidr>,
+    /// The networks pods are in; clients outside them are masqueraded.
+    #[serde(rename = "podCIDRs", skip_serializing_if = "OneOrMany::is_empty")]
+    pub(super) pod_cidrs: OneOrMany<Cidr>,
+    /// Bridges that pods are connected to, instead of networks.
+    #[serde(skip_serializing_if = "OneOrMany::is_empty")]
+    pub(super) pod_bridges: OneOrMany<Name>,
+    /// First letters of the names of interfaces that pods are behind, instead of networks.
+    #[serde(skip_serializing_if = "OneOrMany::is_empty")]
+    pub(super) pod_interface_prefixes: OneOrMany<Name>,
+    /// The networks that virtual addresses are taken from.
+    #[serde(rename = "serviceCIDRs", skip_serializing_if = "OneOrMany::is_empty")]
+    pub(super) service_cidrs: OneOrMany<Cidr>,
+    /// On which of the node's addresses node ports answer: `primary`, `all`, or networks.
+    #[serde(skip_serializing_if = "OneOrMany::is_empty")]
+    pub(super) nodeport_addresses: OneOrMany<String>,
+    /// Masquerade all traffic to cluster IPs, also that of pods.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) masquerade_all: bool,
+    /// The bit of the packet mark that says "masquerade", 0 to 31; 14 if not given. Only the chains layout uses one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 31))]
+    pub(super) mark_bit: Option<u8>,
+}
+
+impl NodeBlock {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// A service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct ServiceBlock {
+    /// Its name, unique in its namespace.
+    name: Name,
+    /// Its namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    namespace: Option<Name>,
+    /// Virtual addresses for clients inside the cluster.
+    #[serde(rename = "clusterIPs", default, skip_serializing_if = "OneOrMany::is_empty")]
+    cluster_ips: OneOrMany<Address>,
+    /// Virtual addresses for clients outside it: all of their traffic is masqueraded.
+    #[serde(rename = "externalIPs", default, skip_serializing_if = "OneOrMany::is_empty")]
+    external_ips: OneOrMany<Address>,
+    /// Its ports.
+    ports: Vec<PortBlock>,
+}
+
+/// A port of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct PortBlock {
+    /// Its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    name: Option<Name>,
+    /// Its protocol: TCP if not given.
+    #[serde(default)]
+    #[schemars(with = "ProtocolName")]
+    protocol: AnyCase,
+    /// The port at the virtual addresses.
+    port: Port,
+    /// Where its connections go. None: they are rejected.
+    #[serde(default)]
+    endpoints: Vec<EndpointBlock>,
+}
+
+/// A transport protocol.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "UPPERCASE")]
+#[expect(dead_code, reason = "only its schema is used")]
+enum ProtocolName {
+    Tcp,
+    Udp,
+    Sctp,
+}
+
+/// A protocol's name in upper or lower case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+struct AnyCase(Protocol);
+
+impl<'de> Deserialize<'de> for AnyCase {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let word = String::deserialize(deserializer)?;
+        [Protocol::Tcp, Protocol::Udp, Protocol::Sctp]
+            .into_iter()
+            .find(|protocol| protocol.keyword().eq_ignore_ascii_case(&word))
+            .map(Self)
+            .ok_or_else(|| de::Error::unknown_variant(&word, &["TCP", "UDP", "SCTP"]))
+    }
+}
+
+/// A port number from 1 to 65535.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+struct Port(u16);
+
+impl<'de> Deserialize<'de> for Port {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Number;
+        impl Visitor<'_> for Number {
+            type Value = Port;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a port from 1 to 65535")
+            }
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Port, E> {
+                match u16::try_from(number) {
+                    Ok(port @ 1..) => Ok(Port(port)),
+                    _ => Err(E::invalid_value(de::Unexpected::Unsigned(number), &self)),
+                }
+            }
+        }
+        deserializer.deserialize_u64(Number)
+    }
+}
+
+impl JsonSchema for Port {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Port".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "integer", "minimum": 1, "maximum": 65535})
+    }
+}
+
+/// An address of IPv4 or IPv6.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Address(pub(super) IpAddr);
+
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let expected = "an address, as `10.96.0.10` or `fd00:96::a`";
+        text.parse().map(Self).map_err(|_| de::Error::invalid_value(de::Unexpected::Str(&text), &expected))
+    }
+}
+
+impl JsonSchema for Address {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Address".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "anyOf": [{"format": "ipv4"}, {"format": "ipv6"}]})
+    }
+}
+
+/// The name of a node, namespace, service, port or interface: letters, digits, `-`, `_` and `.`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct Name(pub(super) String);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+        if text.is_empty() || !text.chars().all(letter) {
+            let expected = "a name of letters, digits, `-`, `_` and `.`";
+            return Err(de::Error::invalid_value(de::Unexpected::Str(&text), &expected));
+        }
+        Ok(Self(text))
+    }
+}
+
+impl JsonSchema for Name {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Name".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[A-Za-z0-9._-]+$"})
+    }
+}
+
+/// A network, as `10.0.0.0/8`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub(super) struct Cidr(pub(super) IpNet);
+
+impl<'de> Deserialize<'de> for Cidr {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let wrong = |expected: &str| de::Error::invalid_value(de::Unexpected::Str(&text), &expected);
+        match text.parse::<IpNet>() {
+            Ok(net) if net == net.trunc() => Ok(Self(net)),
+            Ok(net) => Err(wrong(&format!("the network alone: `{}`", net.trunc()))),
+            Err(_) => Err(wrong("a network, as `10.0.0.0/8`")),
+        }
+    }
+}
+
+impl JsonSchema for Cidr {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Cidr".into()
+    }
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "pattern": "^[0-9a-fA-F.:]+/[0-9]+$"})
+    }
+}
+
+/// An endpoint: `10.244.0.11:8080`, `[fd44::11]:8080`, an address alone (then at the port of the service), or a mapping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct EndpointBlock {
+    address: IpAddr,
+    port: Option<u16>,
+    weight: u16,
+    node: Option<Arc<str>>,
+}
+
+/// An endpoint as a mapping.
+#[derive(Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct EndpointFields {
+    /// Its address.
+    address: Address,
+    /// Its port; that of the service if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    port: Option<Port>,
+    /// How many shares of the connections it gets, at least 1; 1 if not given.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    #[schemars(range(min = 1))]
+    weight: u16,
+    /// The node it is on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    node: Option<Name>,
+}
+
+fn one() -> u16 {
+    1
+}
+
+fn is_one(weight: &u16) -> bool {
+    *weight == 1
+}
+
+impl<'de> Deserialize<'de> for EndpointBlock {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = EndpointBlock;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an endpoint, as `10.244.0.11:8080`, `[fd44::11]:8080`, or `{address: …, port: …}`")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<EndpointBlock, E> {
+                let plain = |address, port| EndpointBlock { address, port, weight: 1, node: None };
+                if let Ok(address) = text.parse::<IpAddr>() {
+                    return Ok(plain(address, None));
+                }
+                match text.parse::<SocketAddr>() {
+                    // Rust also reads scopes, as in `[fd00::1%2]:80`; the kernel's maps have no place for one.
+                    Ok(socket) if socket.port() > 0 && !text.contains('%') => {
+                        Ok(plain(socket.ip(), Some(socket.port())))
+                    }
+                    _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+                }
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<EndpointBlock, A::Error> {
+                let fields = EndpointFields::deserialize(de::value::MapAccessDeserializer::new(map))?;
+                if fields.weight == 0 {
+                    return Err(de::Error::custom("an endpoint of weight 0 gets nothing: leave it out"));
+                }
+                let EndpointFields { address: Address(address), port, weight, node } = fields;
+                Ok(EndpointBlock { address, port: port.map(|port| port.0), weight, node: node.map(|it| it.0.into()) })
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl Serialize for EndpointBlock {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match (self.port, self.weight, &self.node) {
+            (Some(port), 1, None) => serializer.collect_str(&SocketAddr::new(self.address, port)),
+            (None, 1, None) => serializer.collect_str(&self.address),
+            (port, weight, node) => {
+                let node = node.as_deref().map(|node| Name(node.to_owned()));
+                EndpointFields { address: Address(self.address), port: port.map(Port), weight, node }
+                    .serialize(serializer)
+            }
+        }
+    }
+}
+
+impl JsonSchema for EndpointBlock {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Endpoint".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let fields = generator.subschema_for::<EndpointFields>();
+        json_schema!({
+            "description": "An endpoint: `10.244.0.11:8080`, `[fd44::11]:8080`, an address alone (then at the port of the service), or a mapping.",
+            "anyOf": [{"type": "string"}, fields]
+        })
+    }
+}
+
+/// Values of which one may stand without a list.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(super) struct OneOrMany<T>(pub(super) Vec<T>);
+
+impl<T> OneOrMany<T> {
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl<T> Default for OneOrMany<T> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for OneOrMany<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either<T>(PhantomData<T>);
+        impl<'de, T: DeserializeOwned> Visitor<'de> for Either<T> {
+            type Value = OneOrMany<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a value or a list of values")
+            }
+            fn visit_unit<E: de::Error>(self) -> Result<OneOrMany<T>, E> {
+                Ok(OneOrMany::default())
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<OneOrMany<T>, E> {
+                T::deserialize(de::value::StrDeserializer::new(text)).map(|value| OneOrMany(vec![value]))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<OneOrMany<T>, A::Error> {
+                let mut values = Vec::with_capacity(items.size_hint().unwrap_or_default());
+                while let Some(value) = items.next_element()? {
+                    values.push(value);
+                }
+                Ok(OneOrMany(values))
+            }
+        }
+        deserializer.deserialize_any(Either(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        format!("OneOrMany_{}", T::schema_name()).into()
+    }
+    fn inline_schema() -> bool {
+        true
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let one = generator.subschema_for::<T>();
+        json_schema!({"anyOf": [one, {"type": "array", "items": one}]})
+    }
+}
+
+impl ServiceBlock {
+    /// The service it says, without ports; the same address twice is once.
+    pub(super) fn into_service(self) -> Service {
+        let unique = |addresses: OneOrMany<Address>| {
+            let mut seen = BTreeSet::new();
+            addresses.0.into_iter().map(|address| address.0).filter(|address| seen.insert(*address)).collect()
+        };
+        let namespace = self.namespace.map_or_else(String::new, |namespace| namespace.0);
+        Service {
+            name: ServiceName::new(&namespace, &self.name.0),
+            cluster_ips: unique(self.cluster_ips),
+            external_ips: unique(self.external_ips),
+            ports: Vec::new(),
+        }
+    }
+}
+
+impl PortBlock {
+    /// The port at the virtual addresses.
+    pub(super) fn number(&self) -> u16 {
+        self.port.0
+    }
+
+    /// The port it says, without endpoints.
+    pub(super) fn into_port(self) -> ServicePort {
+        let Self { name, protocol: AnyCase(protocol), port: Port(port), endpoints: _ } = self;
+        ServicePort { name: name.map(|name| name.0.into()), protocol, port, endpoints: Vec::new() }
+    }
+}
+
+impl EndpointBlock {
+    /// The endpoint it says, at that port if it names none.
+    pub(super) fn into_endpoint(self, default: u16) -> Endpoint {
+        let Self { address, port, weight, node } = self;
+        Endpoint { address, port: port.unwrap_or(default), weight, node }
+    }
+}
+
+impl From<&ServiceMap> for MapDocument {
+    fn from(map: &ServiceMap) -> Self {
+        Self {
+            api_version: ApiVersion::V1,
+            kind: Kind::ServiceMap,
+            node: NodeBlock::from(&map.node),
+            services: map.services.iter().map(ServiceBlock::from).collect(),
+        }
+    }
+}
+
+impl From<&NodeSettings> for NodeBlock {
+    fn from(node: &NodeSettings) -> Self {
+        let cidrs = |networks: &[IpNet]| OneOrMany(networks.iter().copied().map(Cidr).collect());
+        Self {
+            name: node.name.clone().map(Name),
+            addresses: addresses(&node.addresses),
+            node_cidrs: cidrs(&node.node_cidrs),
+            pod_cidrs: cidrs(&node.pod_cidrs),
+            pod_bridges: OneOrMany(node.pod_bridges.iter().cloned().map(Name).collect()),
+            pod_interface_prefixes: OneOrMany(node.pod_interface_prefixes.iter().cloned().map(Name).collect()),
+            service_cidrs: cidrs(&node.service_cidrs),
+            nodeport_addresses: OneOrMany(match &node.nodeport_addresses {
+                NodePortAddresses::Primary => Vec::new(),
+                NodePortAddresses::All => vec!["all".to_owned()],
+                NodePortAddresses::Cidrs(networks) => networks.iter().map(ToString::to_string).collect(),
+            }),
+            masquerade_all: node.masquerade_all,
+            mark_bit: (node.mark_bit != NodeSettings::default().mark_bit).then_some(node.mark_bit),
+        }
+    }
+}
+
+impl From<&Service> for ServiceBlock {
+    fn from(service: &Service) -> Self {
+        let endpoint = |endpoint: &Endpoint| EndpointBlock {
+            address: endpoint.address,
+            port: Some(endpoint.port),
+            weight: endpoint.weight,
+            node: endpoint.node.clone(),
+        };
+        let port = |port: &ServicePort| PortBlock {
+            name: port.name.as_deref().map(|name| Name(name.to_owned())),
+            protocol: AnyCase(port.protocol),
+            port: Port(port.port),
+            endpoints: port.endpoints.iter().map(endpoint).collect(),
+        };
+        Self {
+            name: Name(service.name.name.to_string()),
+            namespace: Some(&service.name.namespace).filter(|it| !it.is_empty()).map(|it| Name(it.to_string())),
+            cluster_ips: addresses(&service.cluster_ips),
+            external_ips: addresses(&service.external_ips),
+            ports: service.ports.iter().map(port).collect(),
+        }
+    }
+}
+
+fn addresses(addresses: &[IpAddr]) -> OneOrMany<Address> {
+    OneOrMany(addresses.iter().copied().map(Address).collect())
+}

@@ -1,0 +1,62 @@
+//! What large service maps cost. Figures of the test profile; release builds are faster.
+
+use std::time::Duration;
+
+use rulectl_ruleset::service::{
+    CompileOptions, Endpoint, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort, Tracker, compile,
+};
+use rustix::time::{ClockId, clock_gettime};
+
+/// So many services of ten endpoints, a tenth of them on this node.
+fn map(services: u32) -> ServiceMap {
+    let service = |n: u32| {
+        let endpoint = |at: u32| Endpoint {
+            node: Some(format!("n{at}").as_str().into()),
+            ..Endpoint::new((0x0af4_0000 + n * 10 + at).to_be_bytes().into(), 8080)
+        };
+        let endpoints = (0..10).map(endpoint).collect();
+        Service {
+            name: ServiceName::new("shop", &format!("s{n}")),
+            cluster_ips: vec![(0x0a60_0000 + n).to_be_bytes().into()],
+            external_ips: Vec::new(),
+            ports: vec![ServicePort { name: None, protocol: Protocol::Tcp, port: 80, endpoints }],
+        }
+    };
+    let node = NodeSettings { name: Some("n1".to_owned()), masquerade_all: true, ..NodeSettings::default() };
+    ServiceMap { node, services: (0..services).map(service).collect() }
+}
+
+/// The processor time this thread has used.
+fn cpu() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().expect("time since the thread began")
+}
+
+#[test]
+fn ten_thousand_services_compile_within_100_ms_and_a_change_costs_the_same_at_any_number() {
+    let mut updates = Vec::new();
+    for services in [1_000, 10_000, 50_000] {
+        let map = map(services);
+        let start = cpu();
+        let compiled = compile(&map, &CompileOptions::default());
+        let compiling = cpu() - start;
+        let start = cpu();
+        let mut tracker = Tracker::adopt(&map, &CompileOptions::default(), &compiled.ruleset);
+        let adopting = cpu() - start;
+        let mut changed: Vec<Service> = map.services[..500].to_vec();
+        for service in &mut changed {
+            service.ports[0].endpoints[3].port = 8081;
+        }
+        let start = cpu();
+        for service in &changed {
+            let mut change = tracker.change();
+            change.update(&service.name, Some(service));
+            assert_eq!(change.edits().len(), 1);
+            change.accept();
+        }
+        let update = (cpu() - start) / 500;
+        eprintln!("{services} services: compile {compiling:?}, adopt {adopting:?}, update {update:?}");
+        assert!(services != 10_000 || compiling < Duration::from_millis(100), "{compiling:?}");
+        updates.push(update);
+    }
+    assert!(updates.iter().all(|update| *update < Duration::from_micros(200)), "{updates:?}");
+}
