@@ -271,7 +271,8 @@ fn idempotent(lab: &Lab) {
 }
 
 /// Clients that connect all the time, and connections that stay, while the service changes a thousand times. One
-/// endpoint is there all the time, so no client may ever fail.
+/// endpoint is there all the time, so no client may ever fail: neither the one outside, nor that endpoint itself, which
+/// now and then reaches itself. (The maps layout makes no such promise to an endpoint that is just being removed.)
 fn churns(lab: &Lab) {
     let mut map = lab.map(&[0, 1]);
     let mut other = map.services[0].clone();
@@ -284,7 +285,7 @@ fn churns(lab: &Lab) {
         cluster_ips().iter().map(|address| lab.topology.client.converse(*address).expect("a connection")).collect();
     let stop = Arc::new(AtomicBool::new(false));
     std::thread::scope(|scope| {
-        let clients: Vec<_> = [&lab.topology.client, &lab.topology.pods[2]]
+        let clients: Vec<_> = [&lab.topology.client, &lab.topology.pods[0]]
             .into_iter()
             .map(|client| {
                 let stop = Arc::clone(&stop);

@@ -198,13 +198,20 @@ fn service_chain(service: &ServiceChain) -> Chain {
     if service.has_cluster_ip() {
         chain = chain.with(Statement::jump(name(fixed::OUTSIDE)));
     }
-    chain.with(match service.endpoints.as_slice() {
-        [only] => Statement::goto(endpoint_name(service, only)),
-        endpoints => choice(service, endpoints),
-    })
+    let (last, others) = service.endpoints.split_last().expect("a service chain has an endpoint");
+    if !others.is_empty() {
+        chain = chain.with(choice(service, others));
+    }
+    chain.with(Statement::goto(endpoint_name(service, last)))
 }
 
-/// `numgen random mod N vmap { 0 : goto …, 1 : goto … }`: as many numbers for an endpoint as it has shares.
+/// `numgen random mod N vmap { 0 : goto …, 1 : goto … }`: as many numbers for an endpoint as it has shares. Those of
+/// the last endpoint are not in the map: a plain `goto` in the next rule takes them.
+///
+/// That rule also serves the packets that are on their way through the chain when a commit replaces it. They keep to the
+/// old rules, whose anonymous map matches nothing from the moment of the commit on (the kernel makes its elements
+/// inactive with it: `nft_map_deactivate`); without the last rule they would leave untranslated, and conntrack would
+/// keep it so for the whole connection.
 fn choice(service: &ServiceChain, endpoints: &[EndpointChain]) -> Statement {
     let key = KeyType::single(Field {
         datatype: DataType::Integer,

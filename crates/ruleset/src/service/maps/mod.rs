@@ -2,6 +2,12 @@
 //!
 //! [`skeleton`] is what does not depend on services, [`pool`] the chains that choose an endpoint, [`contents`] the
 //! elements, [`slots`] and [`align()`] what keeps a change small, [`tracker`] what makes it without a compile.
+//!
+//! A packet may be under way when a commit comes: its rules are still the old ones, but each look-up already sees the new
+//! elements. So a chain of [`pool`] whose slot is gone tries again and never lets the packet pass as it came. One case is
+//! left: a pod that is removed from a service while its own connection to the service, which happened to choose the pod
+//! itself, is between prerouting and postrouting. Its `hairpin` element is gone by then and the connection is not
+//! masqueraded, so it fails, as the pod is no endpoint any more.
 
 mod align;
 mod contents;
