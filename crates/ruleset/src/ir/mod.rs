@@ -15,6 +15,7 @@ mod element;
 mod expression;
 mod exthdr;
 mod family;
+mod interfaces;
 mod name;
 mod named;
 mod object;
@@ -40,6 +41,7 @@ pub use expression::{
 };
 pub use exthdr::{Exthdr, ExthdrCarrier, ExthdrHeader};
 pub use family::Family;
+pub use interfaces::UnknownInterface;
 pub use name::{ChainName, Comment, DeviceName, NameError, ObjectName, SetName, TableName};
 pub use named::{HasName, Named};
 pub use object::{Flowtable, Object, ObjectKind, ObjectType, Quota};

@@ -12,7 +12,7 @@ mod parse;
 mod print;
 mod source;
 
-pub use parse::{Parsed, parse, parse_with};
+pub use parse::{Parsed, is_likely, parse, parse_all, parse_with};
 pub use print::{print, print_element};
 pub use source::{Loader, NoIncludes};
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::lex::{Kind, Sign, Token, lex};
-use crate::text::{ParseError, Span};
+use crate::text::{ParseError, Sources, Span};
 
 /// Gives the texts that `include` names. The crate reads no files itself.
 pub trait Loader {
@@ -31,33 +31,6 @@ impl Loader for NoIncludes {
 const INCLUDE_DEPTH: usize = 16;
 /// How many tokens variables may make in all: what people write stays far below, a bomb does not.
 const EXPANSION: usize = 4_000_000;
-
-/// The texts that were read, to show places in them.
-#[derive(Debug, Default)]
-pub(super) struct Sources(Vec<(String, Rc<str>)>);
-
-impl Sources {
-    fn add(&mut self, name: String, text: String) -> u32 {
-        self.0.push((name, text.into()));
-        self.0.len() as u32 - 1
-    }
-
-    /// The text of a span.
-    pub(super) fn text(&self, span: Span) -> &str {
-        self.0
-            .get(span.source as usize)
-            .and_then(|(_, text)| text.get(span.start as usize..span.end as usize))
-            .unwrap_or_default()
-    }
-
-    /// A problem at a span.
-    pub(super) fn error(&self, span: Span, message: impl Into<String>) -> ParseError {
-        match self.0.get(span.source as usize) {
-            Some((name, text)) => ParseError::at(name, text, span.start as usize, span.end as usize, message),
-            None => ParseError::whole("", message),
-        }
-    }
-}
 
 /// Reads all of it.
 pub(super) struct Reader<'a> {
@@ -90,7 +63,7 @@ impl<'a> Reader<'a> {
             self.errors.push(ParseError::whole(name, "the text is longer than 4 GiB"));
             return;
         }
-        let source = self.sources.add(name.to_owned(), text.to_owned());
+        let source = self.sources.add(name, text);
         let tokens = lex(source, text);
         let mut at = 0;
         let mut fresh = true;
@@ -207,7 +180,7 @@ impl<'a> Reader<'a> {
             return;
         }
         let pattern = self.sources.text(path.span).trim_matches('"').to_owned();
-        let from = self.sources.0.get(path.span.source as usize).map_or(String::new(), |(name, _)| name.clone());
+        let from = self.sources.name(path.span).to_owned();
         match self.loader.load(&pattern, &from) {
             Ok(texts) => {
                 self.depth += 1;

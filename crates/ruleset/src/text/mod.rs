@@ -1,6 +1,7 @@
 //! Places in a text and what is wrong there: shared by all front ends.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,46 @@ pub struct Span {
     pub start: u32,
     /// One past the last byte.
     pub end: u32,
+}
+
+/// The texts that were read, by the number in [`Span::source`]: to show places in them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sources(Vec<(String, Arc<str>)>);
+
+impl Sources {
+    /// Adds a text; `name` is how messages call it. Gives its number.
+    pub fn add(&mut self, name: &str, text: &str) -> u32 {
+        self.0.push((name.to_owned(), text.into()));
+        self.0.len() as u32 - 1
+    }
+
+    /// Adds the texts of others behind these; gives what must be added to their numbers.
+    pub fn append(&mut self, others: Self) -> u32 {
+        let offset = self.0.len() as u32;
+        self.0.extend(others.0);
+        offset
+    }
+
+    /// The name of the text a span is in.
+    pub fn name(&self, span: Span) -> &str {
+        self.0.get(span.source as usize).map_or("", |(name, _)| name)
+    }
+
+    /// The text of a span.
+    pub fn text(&self, span: Span) -> &str {
+        self.0
+            .get(span.source as usize)
+            .and_then(|(_, text)| text.get(span.start as usize..span.end as usize))
+            .unwrap_or_default()
+    }
+
+    /// A problem at a span.
+    pub fn error(&self, span: Span, message: impl Into<String>) -> ParseError {
+        match self.0.get(span.source as usize) {
+            Some((name, text)) => ParseError::at(name, text, span.start as usize, span.end as usize, message),
+            None => ParseError::whole("", message),
+        }
+    }
 }
 
 /// A problem at a place in a text: where, what, and what was expected.

@@ -58,6 +58,19 @@ const OBJECTS: &[&str] = &[
     "meter",
 ];
 
+/// What is read before commands are.
+const DIRECTIVES: &[&str] = &["define", "redefine", "undefine", "include"];
+
+/// Whether a text begins as one of this language does: with a command, a definition or an include.
+pub fn is_likely(text: &str) -> bool {
+    let mut lines = text.lines().map(str::trim_start).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let Some(line) = lines.next() else { return false };
+    let end = line.find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_').unwrap_or(line.len());
+    let (word, rest) = line.split_at(end);
+    let known = VERBS.iter().any(|(verb, _)| *verb == word) || OBJECTS.contains(&word) || DIRECTIVES.contains(&word);
+    known && !rest.starts_with(':')
+}
+
 impl Parser<'_> {
     pub(super) fn commands(&mut self) {
         loop {

@@ -20,10 +20,12 @@ mod typed;
 
 use std::ops::Range;
 
+pub use command::is_likely;
+
 use super::lex::Token;
-use super::source::{Loader, NoIncludes, Reader, Sources};
+use super::source::{Loader, NoIncludes, Reader};
 use crate::ir::{ChainName, Ruleset, TableId};
-use crate::text::{ParseError, Span};
+use crate::text::{ParseError, Sources, Span};
 
 /// What was understood of a text, and what is wrong with the rest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,6 +34,8 @@ pub struct Parsed {
     pub ruleset: Ruleset,
     /// The problems, in the order in which they were found.
     pub errors: Vec<ParseError>,
+    /// The texts that were read, also those that were included: where each rule stands is a place in one of them.
+    pub sources: Sources,
 }
 
 /// Reads a text that includes nothing. `name` is how messages call it.
@@ -41,8 +45,15 @@ pub fn parse(name: &str, text: &str) -> Parsed {
 
 /// Reads a text and what it includes.
 pub fn parse_with(name: &str, text: &str, loader: &mut dyn Loader) -> Parsed {
+    parse_all([(name, text)], loader)
+}
+
+/// Reads texts, each with its name, as if one included them all one after the other.
+pub fn parse_all<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>, loader: &mut dyn Loader) -> Parsed {
     let mut reader = Reader::new(loader);
-    reader.read(name, text);
+    for (name, text) in texts {
+        reader.read(name, text);
+    }
     let (sources, tokens, errors) = reader.finish();
     let problems = errors.len();
     let mut parser = Parser {
@@ -61,7 +72,7 @@ pub fn parse_with(name: &str, text: &str, loader: &mut dyn Loader) -> Parsed {
     parser.rules();
     let Parser { ruleset, mut errors, .. } = parser;
     errors[problems..].sort_by_key(|error| (error.source_name.clone(), error.line, error.column));
-    Parsed { ruleset, errors }
+    Parsed { ruleset, errors, sources }
 }
 
 /// What is wrong at a place.
