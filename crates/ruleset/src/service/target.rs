@@ -91,6 +91,13 @@ impl Targets {
         limit = scale(&mut shares).or(limit);
         Self { slots: spread(&shares), limit }
     }
+
+    /// Targets that were taken out of their order, in it again.
+    pub(super) fn in_order(mut slots: Vec<Target>) -> Vec<Target> {
+        slots.sort_unstable();
+        let shares: Vec<_> = slots.chunk_by(Target::eq).map(|shares| (shares[0], shares.len() as u32)).collect();
+        spread(&shares)
+    }
 }
 
 /// Sorts, and leaves each target once: with the larger weight, and here if it is once said to be here.
@@ -176,6 +183,16 @@ mod tests {
         let endpoints = [endpoint(1, 1), Endpoint::new("fd00::1".parse().unwrap(), 80)];
         assert_eq!(slots(&endpoints), [1]);
         assert_eq!(Targets::of(&endpoints, Family::Ip6, None).slots.len(), 1);
+    }
+
+    #[test]
+    fn targets_out_of_order_come_back_into_it() {
+        for endpoints in [vec![endpoint(1, 20), endpoint(2, 10), endpoint(3, 30)], vec![endpoint(2, 7), endpoint(1, 7)]]
+        {
+            let slots = Targets::of(&endpoints, Family::Ip, None).slots;
+            let reversed = slots.iter().rev().copied().collect();
+            assert_eq!(Targets::in_order(reversed), slots);
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ struct Claimed {
 struct Claimant {
     service: ServiceName,
     external: bool,
-    /// Its targets: in their slots if it has the frontend, else one after the other.
+    /// Its targets: in their slots if it has the frontend, else in those a compile gives them.
     slots: Box<[Option<Target>]>,
 }
 
@@ -275,9 +275,11 @@ impl Claimant {
         self.slots.iter().flatten().copied()
     }
 
-    /// Its targets, one after the other.
-    fn compact(&mut self) {
-        self.slots = self.targets().map(Some).collect();
+    /// Puts its targets into the slots a compile gives them, as those of one that waits are: when its turn comes they
+    /// are placed from there, whatever slots they were in before.
+    fn step_back(&mut self) {
+        let targets = Targets::in_order(self.targets().collect());
+        self.slots = targets.into_iter().map(Some).collect();
     }
 
     /// Puts its targets into slots where they, or targets of another, are live.
@@ -355,7 +357,8 @@ impl Tracker {
             if first.service == *name || had.is_none_or(|had| had.service == *name) {
                 first.place(had.into_iter().flat_map(Claimant::in_slots));
             }
-            others.iter_mut().for_each(Claimant::compact);
+            let was_first = |other: &&mut Claimant| had.is_some_and(|had| had.service == other.service);
+            others.iter_mut().filter(was_first).for_each(Claimant::step_back);
         }
         self.compare(&frontend, had, after.first(), deltas);
         if !after.is_empty() {
