@@ -28,7 +28,7 @@ pub(crate) fn tests() -> Vec<Trial> {
 }
 
 fn the_table(sandbox: &mut Sandbox) -> LiveTable {
-    sandbox.live().tables.remove(&table()).expect("it is there")
+    sandbox.live().tables.shift_remove(&table()).expect("it is there")
 }
 
 fn tables() {

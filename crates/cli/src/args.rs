@@ -36,11 +36,11 @@ pub(crate) enum Color {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Print the rules a service map compiles to.
+    /// Print the rules a service map compiles to, or a ruleset in another form.
     Compile(Compile),
     /// Show what `apply` would change. Exits with 0 if nothing, 1 if something.
     Diff(Diff),
-    /// Make the kernel's rules those of a service map: the smallest change, in one atomic batch.
+    /// Make the kernel's rules those of a service map or ruleset: the smallest change, in one atomic batch.
     Apply(Apply),
     /// Delete the tables (or chains) that rulectl made.
     Delete(Delete),
@@ -82,13 +82,18 @@ pub(crate) enum RulesetForm {
     Json,
 }
 
-/// Service maps and what the rules depend on beside them.
+/// What rules are wanted, and what they depend on beside that.
 #[derive(Debug, Args)]
 pub(crate) struct Source {
     /// Service maps: rulectl's own YAML or JSON, or Kubernetes objects (Services, EndpointSlices, Nodes) as
-    /// `kubectl get -o yaml` prints them. `-` is standard input. Several files make one map.
-    #[arg(required = true, value_name = "MAP")]
+    /// `kubectl get -o yaml` prints them. Or rulesets: nft text, or JSON of `nft -j`. `-` is standard input. Several
+    /// files make one map or one ruleset.
+    #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
+
+    /// What the files are; `auto` goes by their names, and by how they begin.
+    #[arg(long, value_name = "FORM", default_value = "auto")]
+    pub(crate) from: SourceForm,
 
     /// The name of the tables, one for each family.
     #[arg(long, value_name = "NAME", default_value = service::DEFAULT_TABLE)]
@@ -101,6 +106,17 @@ pub(crate) struct Source {
 
     #[command(flatten)]
     pub(crate) node: Node,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum SourceForm {
+    Auto,
+    /// A service map.
+    Map,
+    /// nft text.
+    Nft,
+    /// JSON of `nft -j`.
+    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

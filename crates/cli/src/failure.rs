@@ -25,6 +25,9 @@ pub(crate) enum Failure {
     /// The rules have no program.
     #[error("{}", lines(errors))]
     Lower { errors: Vec<LowerError> },
+    /// The kernel did not take rules that have a place in the input.
+    #[error("{}\nnothing was changed", lines(errors))]
+    Refused { errors: Vec<ParseError> },
     /// Somebody else has what we want to make.
     #[error("{}", lines(conflicts))]
     Conflict { conflicts: Vec<Conflict> },

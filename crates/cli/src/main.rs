@@ -4,7 +4,9 @@
 
 mod args;
 mod command;
+mod desired;
 mod failure;
+mod include;
 mod input;
 mod listing;
 mod output;

@@ -83,7 +83,7 @@ impl Terminal {
         }
         match failure {
             // These begin with their place.
-            Failure::Parse { .. } => self.note(&failure.to_string()),
+            Failure::Parse { .. } | Failure::Refused { .. } => self.note(&failure.to_string()),
             _ => self.note_styled(ERROR, &format!("error: {failure}")),
         }
     }

@@ -94,13 +94,13 @@ fn prepare(source: &Source, kernel: &Target, terminal: &Terminal) -> Result<Vec<
             "the maps layout needs nftables: use --layout chains with this back end".to_owned(),
         ));
     }
-    let loaded = input::load(source)?;
-    terminal.findings(&loaded.findings);
+    let (map, findings) = input::load_only_map(source)?;
+    terminal.findings(&findings);
     let options = input::options(source, Layout::Chains);
     target::enter(kernel.netns.as_deref())?;
     let mut findings = Vec::new();
     let steps = steps(kernel.backend, |family| {
-        let compiled = service::iptables(&loaded.map, &options, family);
+        let compiled = service::iptables(&map, &options, family);
         findings.extend(compiled.findings);
         compiled.ruleset
     })?;

@@ -1,6 +1,6 @@
 //! System calls, as safe functions with every return code checked.
 
-use std::ffi::c_int;
+use std::ffi::{CStr, CString, c_int};
 use std::io::{self, IoSlice};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
@@ -39,6 +39,24 @@ pub(crate) fn namespace_type(fd: BorrowedFd<'_>) -> io::Result<c_int> {
 pub(crate) fn effective_ids() -> (u32, u32) {
     // SAFETY: both calls take nothing and cannot fail.
     unsafe { (libc::geteuid(), libc::getegid()) }
+}
+
+/// if_nametoindex(3): `None` if there is no interface of that name.
+pub(crate) fn interface_index(name: &CStr) -> Option<u32> {
+    // SAFETY: `name` ends with a zero and outlives the call.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index != 0).then_some(index)
+}
+
+/// if_indextoname(3): `None` if there is no interface of that number.
+pub(crate) fn interface_name(index: u32) -> Option<CString> {
+    let mut name = [0_u8; libc::IF_NAMESIZE];
+    // SAFETY: the pointer leads to IF_NAMESIZE bytes that outlive the call, as many as it may write.
+    let found = unsafe { libc::if_indextoname(index, name.as_mut_ptr().cast()) };
+    if found.is_null() {
+        return None;
+    }
+    CStr::from_bytes_until_nul(&name).ok().map(CStr::to_owned)
 }
 
 /// fcntl(2): closes `fd` when a child executes another program.

@@ -10,6 +10,7 @@ pub mod fake;
 mod ffi;
 #[cfg(test)]
 mod figures;
+pub mod interfaces;
 pub mod kernel;
 mod locate;
 mod message;

@@ -1,9 +1,10 @@
 //! Reading a kernel: its generation, its tables at one generation, single elements.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 
+use indexmap::IndexMap;
 use rulectl_ruleset::expr::{Program, SetUse};
 use rulectl_ruleset::ir::{
     AnySet, ChainName, Data, Element, Elements, Family, Key, SetName, SetSpec, TableId, TableName,
@@ -59,7 +60,7 @@ pub(crate) fn live(socket: &mut Socket, scope: &Scope) -> Result<Live, ReadError
             continue;
         }
         let mut reader =
-            Reader { socket, scope, tables: BTreeMap::new(), anonymous: HashMap::new(), interrupted: false };
+            Reader { socket, scope, tables: IndexMap::new(), anonymous: HashMap::new(), interrupted: false };
         reader.read()?;
         let Reader { tables, interrupted, .. } = reader;
         if !interrupted && settled(socket, before.id)? {
@@ -93,7 +94,7 @@ fn settled(socket: &mut Socket, generation: u32) -> Result<bool, ReadError> {
 struct Reader<'a> {
     socket: &'a mut Socket,
     scope: &'a Scope,
-    tables: BTreeMap<TableId, LiveTable>,
+    tables: IndexMap<TableId, LiveTable>,
     /// Sets that belong to rules, by table and by the name the kernel gave them.
     anonymous: HashMap<TableId, HashMap<String, Arc<AnySet>>>,
     interrupted: bool,

@@ -1,7 +1,6 @@
 //! Keeps a kernel's service tables as a service map says, from one change of a service to the next.
 
-use std::collections::BTreeMap;
-
+use indexmap::IndexMap;
 use rulectl_ruleset::diff::{Conflict, Ownership, diff, removal};
 use rulectl_ruleset::ir::{Comment, Element, Elements, Family, Key, Ruleset, TableId};
 use rulectl_ruleset::live::{Live, LiveTable};
@@ -83,7 +82,7 @@ pub struct Reconciler<K> {
 struct Known {
     generation: u32,
     /// Our tables without elements; `None` if they could not be read at that generation.
-    heads: Option<BTreeMap<TableId, LiveTable>>,
+    heads: Option<IndexMap<TableId, LiveTable>>,
 }
 
 impl<K: Kernel> Reconciler<K> {

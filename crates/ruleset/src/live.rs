@@ -3,15 +3,16 @@
 //! [`Live`] is what was read, [`crate::lower::Lowered`] what is wanted; they are different types so that neither can be
 //! taken for the other. Both hold rules as [`Program`]s, so they compare by what the kernel does.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
+use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 
 use crate::expr::Program;
 use crate::ir::{
     AnySet, BaseChain, ChainName, Comment, Flowtable, HasName, Named, Object, ObjectName, SetName, TableFlags, TableId,
 };
+use crate::lower::{Lowered, LoweredChain, LoweredTable};
 
 /// A state of a kernel's whole nf_tables ruleset: it changes with every commit, whoever makes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,7 +47,7 @@ pub struct Live {
     pub generation: Generation,
     /// The tables.
     #[serde(with = "tables")]
-    pub tables: BTreeMap<TableId, LiveTable>,
+    pub tables: IndexMap<TableId, LiveTable>,
 }
 
 /// A table in a kernel.
@@ -133,6 +134,38 @@ pub struct LiveFlowtable {
     pub flowtable: Flowtable,
 }
 
+/// As a kernel would hold it that nothing else was ever in.
+impl From<Lowered> for Live {
+    fn from(lowered: Lowered) -> Self {
+        let tables = lowered.tables.into_values().zip(1..).map(|(table, handle)| live_table(table, handle));
+        Self { generation: Generation::default(), tables: tables.map(|table| (table.id.clone(), table)).collect() }
+    }
+}
+
+fn live_table(table: LoweredTable, handle: u64) -> LiveTable {
+    let LoweredTable { id, flags, comment, objects, sets, flowtables, chains } = table;
+    let mut numbers = 1..;
+    let mut number = || numbers.next().expect("fewer things than numbers");
+    LiveTable {
+        id,
+        handle,
+        flags,
+        comment,
+        owner: None,
+        objects: objects.into_iter().map(|object| LiveObject { handle: number(), object }).collect(),
+        sets: sets.into_iter().map(|set| LiveSet { handle: number(), set }).collect(),
+        flowtables: flowtables.into_iter().map(|flowtable| LiveFlowtable { handle: number(), flowtable }).collect(),
+        chains: chains
+            .into_iter()
+            .map(|LoweredChain { name, base, comment, rules }| {
+                let handle = number();
+                let rules = rules.into_iter().map(|(program, _)| LiveRule { handle: number(), program }).collect();
+                LiveChain { name, handle, base, comment, rules }
+            })
+            .collect(),
+    }
+}
+
 impl HasName for LiveChain {
     type Name = ChainName;
     fn name(&self) -> &ChainName {
@@ -163,14 +196,14 @@ impl HasName for LiveFlowtable {
 
 /// Tables as a list: JSON has no keys of two parts.
 mod tables {
-    use std::collections::BTreeMap;
+    use indexmap::IndexMap;
 
     use serde::{Deserialize, Deserializer, Serializer};
 
     use super::{LiveTable, TableId};
 
     pub(super) fn serialize<S: Serializer>(
-        tables: &BTreeMap<TableId, LiveTable>,
+        tables: &IndexMap<TableId, LiveTable>,
         serializer: S,
     ) -> Result<S::Ok, S::Error> {
         serializer.collect_seq(tables.values())
@@ -178,7 +211,7 @@ mod tables {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(
         deserializer: D,
-    ) -> Result<BTreeMap<TableId, LiveTable>, D::Error> {
+    ) -> Result<IndexMap<TableId, LiveTable>, D::Error> {
         let tables = Vec::<LiveTable>::deserialize(deserializer)?;
         Ok(tables.into_iter().map(|table| (table.id.clone(), table)).collect())
     }

@@ -1,18 +1,14 @@
-//! `rulectl apply`: the smallest change from what is in the kernel to what a map says, in one batch.
+//! `rulectl apply`: the smallest change that makes the kernel's rules those that are wanted.
 
 use std::process::ExitCode;
 
-use rulectl_netlink::{CommitError, Kernel, Scope};
-use rulectl_ruleset::diff::{self, Diff};
-use rulectl_ruleset::ir::{Ruleset, TableId};
-use rulectl_ruleset::plan::Plan;
-use rulectl_ruleset::service::{self, Layout};
-use rulectl_ruleset::{lower, plan};
+use rulectl_netlink::{CommitError, Kernel};
 
-use crate::args::{Apply, Backend, DryRun, Source};
+use crate::args::{Apply, Backend, DryRun};
+use crate::desired::{Change, Desired};
 use crate::failure::Failure;
 use crate::output::Terminal;
-use crate::{input, restore, target};
+use crate::{restore, target};
 
 /// How often a plan is made anew because somebody else changed the ruleset in between.
 const ATTEMPTS: usize = 5;
@@ -21,14 +17,17 @@ pub(crate) fn run(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure
     if args.target.backend != Backend::Nft {
         return restore::apply(args, terminal);
     }
-    let prepared = prepare(&args.source, args.target.netns.as_deref(), terminal)?;
+    let desired = Desired::read(&args.source, terminal)?;
+    // Only now: files and tools are those of the namespace we came from.
+    target::enter(args.target.netns.as_deref())?;
+    let desired = desired.on_this_machine()?;
     let mut kernel = target::kernel()?;
     match args.dry_run {
-        None => commit(&mut kernel, &prepared, terminal)?,
+        None => commit(&mut kernel, &desired, terminal)?,
         Some(how) => {
-            let change = change(&mut kernel, prepared)?;
+            let change = desired.change(&mut kernel)?;
             if how == DryRun::Kernel {
-                kernel.check(&change.plan)?;
+                kernel.check(&change.plan).map_err(|error| failure(&desired, &change, error))?;
             }
             terminal.print_diff(&change.diff.to_string())?;
             terminal.note(match how {
@@ -40,48 +39,9 @@ pub(crate) fn run(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is wanted, ready to be compared with a kernel.
-#[derive(Clone)]
-pub(crate) struct Prepared {
-    ruleset: Ruleset,
-    /// The tables that are ours to change, whether wanted or not.
-    tables: Vec<TableId>,
-}
-
-/// Reads and compiles a source, and goes where the kernel is.
-pub(crate) fn prepare(source: &Source, netns: Option<&str>, terminal: &Terminal) -> Result<Prepared, Failure> {
-    let loaded = input::load(source)?;
-    terminal.findings(&loaded.findings);
-    let compiled = service::compile(&loaded.map, &input::options(source, Layout::Maps));
-    terminal.findings(&compiled.findings);
-    // Only now: files and tools are those of the namespace we came from.
-    target::enter(netns)?;
-    Ok(Prepared { ruleset: compiled.ruleset, tables: target::tables(&source.table).to_vec() })
-}
-
-/// A difference and the plan that removes it.
-pub(crate) struct Change {
-    pub(crate) diff: Diff,
-    pub(crate) plan: Plan,
-}
-
-/// Compares what is wanted with a kernel.
-pub(crate) fn change(kernel: &mut impl Kernel, prepared: Prepared) -> Result<Change, Failure> {
-    let live = kernel.read(&Scope::tables(prepared.tables.iter().cloned()))?;
-    let mut ruleset = prepared.ruleset;
-    service::align(&mut ruleset, &live);
-    let lowered = lower::lower(ruleset).map_err(|errors| Failure::Lower { errors })?;
-    let ownership = target::ours();
-    // A family that has no service left has no table either.
-    let stale = prepared.tables.iter().filter(|table| !lowered.tables.contains_key(table));
-    let diff = diff::diff(&live, &lowered, &ownership)?.and(diff::removal(&live, stale, &ownership)?);
-    let plan = plan::plan(&diff, Some(live.generation.id));
-    Ok(Change { diff, plan })
-}
-
-fn commit(kernel: &mut impl Kernel, prepared: &Prepared, terminal: &Terminal) -> Result<(), Failure> {
+fn commit(kernel: &mut impl Kernel, desired: &Desired, terminal: &Terminal) -> Result<(), Failure> {
     for attempt in 1.. {
-        let change = change(kernel, prepared.clone())?;
+        let change = desired.change(kernel)?;
         if change.plan.is_empty() {
             return terminal.print("no change\n");
         }
@@ -94,8 +54,18 @@ fn commit(kernel: &mut impl Kernel, prepared: &Prepared, terminal: &Terminal) ->
                 ));
             }
             Err(error @ CommitError::Stale { .. }) if attempt < ATTEMPTS => tracing::info!("{error}; planning again"),
-            Err(error) => return Err(error.into()),
+            Err(error) => return Err(failure(desired, &change, error)),
         }
     }
     unreachable!("the loop ends by returning")
+}
+
+/// Why nothing was changed, with the places of the rules that are to blame, where they have some.
+fn failure(desired: &Desired, change: &Change, error: CommitError) -> Failure {
+    if let CommitError::Refused { refusals } = &error
+        && let Some(errors) = desired.refused(change, refusals)
+    {
+        return Failure::Refused { errors };
+    }
+    error.into()
 }

@@ -1,10 +1,10 @@
-//! `rulectl diff`: what `apply` would change.
+//! `rulectl diff`: what `apply` would change, in a kernel or in what other files say.
 
 use std::process::ExitCode;
 
 use crate::DIFFERS;
 use crate::args::{Backend, Diff, DiffForm};
-use crate::command::apply::{self, Change};
+use crate::desired::{Change, Desired};
 use crate::failure::Failure;
 use crate::output::Terminal;
 use crate::{restore, target};
@@ -13,8 +13,9 @@ pub(crate) fn run(args: &Diff, terminal: &Terminal) -> Result<ExitCode, Failure>
     if args.target.backend != Backend::Nft {
         return restore::diff(args, terminal);
     }
-    let prepared = apply::prepare(&args.source, args.target.netns.as_deref(), terminal)?;
-    let Change { diff, .. } = apply::change(&mut target::kernel()?, prepared)?;
+    let desired = Desired::read(&args.source, terminal)?;
+    target::enter(args.target.netns.as_deref())?;
+    let Change { diff, .. } = desired.on_this_machine()?.change(&mut target::kernel()?)?;
     match args.output {
         DiffForm::Text => terminal.print_diff(&diff.to_string())?,
         DiffForm::Json => terminal.print(&json(&diff)?)?,

@@ -128,7 +128,7 @@ impl State {
             }
             Op::DeleteTable { table } => {
                 self.books.remove(table);
-                self.live.tables.remove(table).map(drop).ok_or_else(|| ENOENT.into())
+                self.live.tables.shift_remove(table).map(drop).ok_or_else(|| ENOENT.into())
             }
             _ => {
                 let id = op.table();

@@ -33,7 +33,7 @@ use crate::lower::Lowered;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Diff {
-    /// The tables that differ, by family and name. One that must be made anew is here twice: as it goes and as it comes.
+    /// The tables that differ, in the order in which they are made. One that must be made anew is here twice: as it goes and as it comes.
     pub tables: Vec<TableDiff>,
 }
 
@@ -240,7 +240,6 @@ impl Diff {
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.tables.extend(other.tables);
-        self.tables.sort_by(|a, b| a.id.cmp(&b.id));
         self
     }
 
@@ -284,7 +283,7 @@ pub fn removal<'a>(
     let conflicts: Vec<Conflict> =
         there.iter().filter_map(|table| ownership.conflict(table, table.flags.owner)).collect();
     if conflicts.is_empty() {
-        Ok(Diff::default().and(Diff { tables: there.into_iter().map(tables::removed).collect() }))
+        Ok(Diff { tables: there.into_iter().map(tables::removed).collect() })
     } else {
         Err(conflicts)
     }

@@ -14,7 +14,7 @@ mod write;
 pub use layout::ByteLayout;
 pub use set::normal_form;
 
-use std::collections::BTreeMap;
+use indexmap::IndexMap;
 
 use item::Item;
 use protocols::Protocols;
@@ -29,7 +29,7 @@ use crate::ir::{
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lowered {
     /// The tables.
-    pub tables: BTreeMap<TableId, LoweredTable>,
+    pub tables: IndexMap<TableId, LoweredTable>,
 }
 
 /// A table as it is wanted.

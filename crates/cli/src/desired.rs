@@ -1,0 +1,143 @@
+//! What is wanted, compared with what is there.
+
+use rulectl_netlink::{Kernel, Refusal, Scope, interfaces};
+use rulectl_ruleset::diff::{self, Diff, Ownership};
+use rulectl_ruleset::ir::{Provenance, Ruleset, TableId};
+use rulectl_ruleset::live::Live;
+use rulectl_ruleset::lower::{self, LowerError, Lowered};
+use rulectl_ruleset::plan::{self, Op, Plan};
+use rulectl_ruleset::service::{self, Layout};
+use rulectl_ruleset::text::{ParseError, Sources};
+
+use crate::args::Source;
+use crate::failure::Failure;
+use crate::input::{self, Document, Loaded};
+use crate::output::Terminal;
+use crate::target;
+
+/// What is wanted, ready to be compared with a kernel.
+#[derive(Clone)]
+pub(crate) struct Desired {
+    ruleset: Ruleset,
+    sources: Sources,
+    origin: Origin,
+}
+
+/// Where it is from, and so what of a kernel it is about.
+#[derive(Clone)]
+enum Origin {
+    /// Services: these tables are ours, whether wanted or not, if they carry our mark.
+    Services { tables: Vec<TableId> },
+    /// A ruleset: the tables it declares, whoever made them.
+    Ruleset,
+}
+
+/// A difference and the plan that removes it.
+pub(crate) struct Change {
+    pub(crate) diff: Diff,
+    pub(crate) plan: Plan,
+    /// What is wanted, with the places of its rules.
+    lowered: Lowered,
+}
+
+impl Desired {
+    /// Reads a source, and compiles it if it is one of services.
+    pub(crate) fn read(source: &Source, terminal: &Terminal) -> Result<Self, Failure> {
+        Ok(match input::load(source)? {
+            Loaded::Map { map, findings } => {
+                terminal.findings(&findings);
+                let compiled = service::compile(&map, &input::options(source, Layout::Maps));
+                terminal.findings(&compiled.findings);
+                let tables = target::tables(&source.table).to_vec();
+                let origin = Origin::Services { tables };
+                Self { ruleset: compiled.ruleset, sources: Sources::default(), origin }
+            }
+            Loaded::Ruleset(Document { ruleset, sources }) => Self { ruleset, sources, origin: Origin::Ruleset },
+        })
+    }
+
+    /// As it is for the machine this process is on: interfaces by their index.
+    pub(crate) fn on_this_machine(mut self) -> Result<Self, Failure> {
+        let unknown = self.ruleset.number_interfaces(interfaces::index_of);
+        let errors = unknown.into_iter().map(|unknown| {
+            let message = format!("there is no interface `{}` here", unknown.name);
+            self.place(unknown.provenance, message)
+                .expecting("one of `ip link`, or `iifname` and `oifname`, which wait for it")
+        });
+        let errors: Vec<ParseError> = errors.collect();
+        if errors.is_empty() { Ok(self) } else { Err(Failure::Parse { errors }) }
+    }
+
+    /// What of a kernel it is about.
+    pub(crate) fn scope(&self) -> Scope {
+        match &self.origin {
+            Origin::Services { tables } => Scope::tables(tables.iter().cloned()),
+            Origin::Ruleset => Scope::tables(self.ruleset.tables().map(|table| table.id())),
+        }
+    }
+
+    /// The ruleset itself.
+    pub(crate) fn ruleset(&self) -> &Ruleset {
+        &self.ruleset
+    }
+
+    /// As the kernel runs it.
+    pub(crate) fn lower(&self) -> Result<Lowered, Failure> {
+        lower::lower(self.ruleset.clone()).map_err(|errors| self.located(errors))
+    }
+
+    /// Compares it with a kernel.
+    pub(crate) fn change(&self, kernel: &mut impl Kernel) -> Result<Change, Failure> {
+        let live = kernel.read(&self.scope())?;
+        self.compare(&live)
+    }
+
+    /// Compares it with what is there.
+    pub(crate) fn compare(&self, live: &Live) -> Result<Change, Failure> {
+        let mut ruleset = self.ruleset.clone();
+        let (ownership, stale) = match &self.origin {
+            Origin::Services { tables } => {
+                service::align(&mut ruleset, live);
+                (target::ours(), tables.as_slice())
+            }
+            Origin::Ruleset => (Ownership::Declared, [].as_slice()),
+        };
+        let lowered = lower::lower(ruleset).map_err(|errors| self.located(errors))?;
+        // A family that has no service left has no table either.
+        let stale = stale.iter().filter(|table| !lowered.tables.contains_key(*table));
+        let diff = diff::diff(live, &lowered, &ownership)?.and(diff::removal(live, stale, &ownership)?);
+        let plan = plan::plan(&diff, Some(live.generation.id));
+        Ok(Change { diff, plan, lowered })
+    }
+
+    /// The places of rules that the kernel refused; `None` if it refused something that has none.
+    pub(crate) fn refused(&self, change: &Change, refusals: &[Refusal]) -> Option<Vec<ParseError>> {
+        refusals.iter().map(|refusal| self.place_of(change, refusal)).collect()
+    }
+
+    fn place_of(&self, change: &Change, refusal: &Refusal) -> Option<ParseError> {
+        let (Op::AddRule { table, chain, program, .. } | Op::ReplaceRule { table, chain, program, .. }) =
+            &change.plan.steps.get(refusal.step)?.op
+        else {
+            return None;
+        };
+        let rules = &change.lowered.tables.get(table)?.chains.find(chain)?.rules;
+        let (_, provenance) = rules.iter().find(|(rule, _)| rule == program)?;
+        provenance.0.map(|span| self.sources.error(span, format!("the kernel refused this rule: {refusal}")))
+    }
+
+    fn located(&self, errors: Vec<LowerError>) -> Failure {
+        if errors.iter().all(|error| error.provenance.0.is_none()) {
+            return Failure::Lower { errors };
+        }
+        let errors = errors.iter().map(|error| self.place(error.provenance, error.to_string())).collect();
+        Failure::Parse { errors }
+    }
+
+    fn place(&self, provenance: Provenance, message: String) -> ParseError {
+        match provenance.0 {
+            Some(span) => self.sources.error(span, message),
+            None => ParseError::whole("", message),
+        }
+    }
+}

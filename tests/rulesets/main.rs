@@ -1,0 +1,168 @@
+//! Rulesets as files: what `rulectl` makes of them in a kernel, beside what nft makes of them.
+
+use std::process::ExitCode;
+
+use libtest_mimic::{Failed, Trial};
+use rulectl_netlink::Netns;
+use rulectl_tests::{Output, kernel_tests, rulectl, run};
+
+/// The firewall of a host: filter and nat, sets, maps, counters, limits.
+const HOST: &str = include_str!("host.nft");
+
+fn main() -> ExitCode {
+    kernel_tests(|| {
+        vec![
+            trial("what_is_applied_lists_as_what_nft_loads", lists_as_nft),
+            trial("what_is_there_is_not_applied_again", again),
+            trial("only_what_differs_changes_and_counters_stay", changes),
+            trial("tables_that_are_not_declared_stay", others),
+            trial("json_is_applied_as_text_is", json),
+            trial("several_files_are_one_ruleset", several),
+            trial("a_refused_rule_is_named_with_its_place", refused),
+            trial("interfaces_are_those_of_the_namespace", interfaces),
+            trial("a_dry_run_changes_nothing", dry_run),
+        ]
+    })
+}
+
+/// A test in a network namespace of its own.
+fn trial(name: &str, test: fn()) -> Trial {
+    Trial::test(name, move || {
+        Netns::new().expect("a network namespace").run(test).expect("a thread in the namespace");
+        Ok::<(), Failed>(())
+    })
+}
+
+fn listing() -> String {
+    run("nft", &["list", "ruleset"], "")
+}
+
+/// Runs `rulectl` with a ruleset on standard input.
+fn with(arguments: &[&str], ruleset: &str) -> Output {
+    rulectl(&[arguments, &["-"]].concat(), ruleset)
+}
+
+fn applied(ruleset: &str) -> String {
+    let Output { code, stdout, stderr } = with(&["apply"], ruleset);
+    assert_eq!((code, stderr.as_str()), (0, ""), "{ruleset}");
+    stdout
+}
+
+/// What would change; nothing if nothing.
+fn difference(ruleset: &str) -> String {
+    let Output { code, stdout, stderr } = with(&["diff"], ruleset);
+    assert_eq!((code, stderr.as_str()), (i32::from(!stdout.is_empty()), ""), "{stdout}");
+    stdout
+}
+
+/// What nft lists after it has loaded a ruleset into an empty namespace.
+fn by_nft(ruleset: &str) -> String {
+    let load = || {
+        run("nft", &["-f", "-"], ruleset);
+        listing()
+    };
+    Netns::new().expect("a network namespace").run(load).expect("a thread in the namespace")
+}
+
+fn lists_as_nft() {
+    applied(HOST);
+    assert_eq!(listing(), by_nft(HOST));
+}
+
+fn again() {
+    applied(HOST);
+    assert_eq!(difference(HOST), "");
+    assert_eq!(applied(HOST), "no change\n");
+    run("nft", &["-f", "-"], HOST);
+    assert_eq!(difference(HOST), "");
+    let listed = listing();
+    assert_eq!(difference(&listed), "");
+    assert_eq!(applied(&listed), "no change\n");
+}
+
+fn changes() {
+    let counted = "ip saddr @blocked counter packets 5 bytes 50 drop";
+    run("nft", &["-f", "-"], &HOST.replace("ip saddr @blocked counter drop", counted));
+    run("nft", &["add", "element", "inet", "filter", "seen", "{ 192.0.2.77 }"], "");
+    let changed = HOST.replace("dport 22 log", "dport 2222 log").replace("198.51.100.7", "198.51.100.8");
+    insta::assert_snapshot!(difference(&changed), @r#"
+    ~ table inet filter
+    ~   set blocked: 1 element added, 1 removed
+    -     198.51.100.7
+    +     198.51.100.8
+    ~   chain input
+    -     ip saddr { 192.168.10.5, 192.168.10.7 } tcp dport 22 log prefix "ssh: " accept # handle 26
+    +     ip saddr { 192.168.10.5, 192.168.10.7 } tcp dport 2222 log prefix "ssh: " accept
+    "#);
+    let done = applied(&changed);
+    assert!(done.starts_with("rules: 1 changed; elements: 1 added, 1 removed: one batch of "), "{done}");
+    let listed = listing();
+    for kept in [counted, "192.0.2.77", "tcp dport 2222 log", "198.51.100.8"] {
+        assert!(listed.contains(kept), "{kept}: {listed}");
+    }
+    assert_eq!(difference(&changed), "");
+}
+
+fn others() {
+    run("nft", &["-f", "-"], "table ip other {\n\tchain c {\n\t\tcounter packets 3 bytes 30\n\t}\n}\n");
+    let other = listing();
+    applied(HOST);
+    assert_eq!(listing(), other + &by_nft(HOST));
+}
+
+fn json() {
+    let json = rulectl(&["parse", "--to", "json", "-"], HOST).stdout;
+    applied(&json);
+    assert_eq!(listing(), by_nft(HOST));
+    assert_eq!(difference(HOST), "");
+}
+
+fn several() {
+    let more = "table inet filter {\n\tchain input {\n\t\tcounter\n\t}\n}\ntable ip more {\n}\n";
+    let host = concat!(env!("CARGO_MANIFEST_DIR"), "/rulesets/host.nft");
+    let output = rulectl(&["apply", host, "-"], more);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert_eq!(listing(), by_nft(&format!("{HOST}\n{more}")));
+    // A document cannot add to the tables of a text.
+    let json = rulectl(&["parse", "--to", "json", "-"], more).stdout;
+    let output = rulectl(&["diff", host, "-"], &json);
+    assert_eq!((output.code, output.stderr.as_str()), (2, "-: error: table `inet filter` is in another file too\n"));
+}
+
+fn refused() {
+    applied(HOST);
+    let listed = listing();
+    let wrong = HOST.replace("counter name \"dropped\"", "synproxy name \"missing\"");
+    let output = with(&["apply"], &wrong);
+    assert_eq!((output.code, output.stdout.as_str()), (2, ""));
+    let line = wrong.lines().position(|line| line.contains("synproxy")).expect("it was put there") + 1;
+    let place = format!("-:{line}:3: error: the kernel refused this rule: ");
+    let shown = "\n\t\tsynproxy name \"missing\"\n\t\t^^^^^^^^^^^^^^^^^^^^^^^\nnothing was changed\n";
+    assert!(output.stderr.starts_with(&place) && output.stderr.ends_with(shown), "{}", output.stderr);
+    assert_eq!(listing(), listed);
+}
+
+fn interfaces() {
+    let ruleset = "table inet t {\n\tchain c {\n\t\tiif \"d0\" accept\n\t\toif { \"lo\", \"d0\" } drop\n\t}\n}\n";
+    let output = with(&["apply"], ruleset);
+    assert!(output.stderr.starts_with("-:3:3: error: there is no interface `d0` here"), "{}", output.stderr);
+    run("ip", &["link", "add", "d0", "type", "veth", "peer", "name", "d1"], "");
+    applied(ruleset);
+    assert_eq!(listing(), by_nft_here(ruleset));
+    assert_eq!(difference(ruleset), "");
+}
+
+/// What nft lists after it has loaded a ruleset here, in place of all that was there.
+fn by_nft_here(ruleset: &str) -> String {
+    run("nft", &["-f", "-"], &format!("flush ruleset\n{ruleset}"));
+    listing()
+}
+
+fn dry_run() {
+    for how in ["--dry-run=plan", "--dry-run=kernel"] {
+        let output = with(&["apply", how], HOST);
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        assert!(output.stdout.starts_with("+ table inet filter\n"), "{}", output.stdout);
+        assert_eq!(listing(), "");
+    }
+}
