@@ -22,6 +22,7 @@ mod object;
 mod opaque;
 mod order;
 mod payload;
+pub(crate) mod protocols;
 mod rule;
 mod ruleset;
 mod set;

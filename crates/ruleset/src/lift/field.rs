@@ -2,10 +2,10 @@
 
 use super::held::{Held, Packet, literal, raw};
 use super::{Lifting, Naming};
+use crate::ir::protocols::Known;
 use crate::ir::{BinaryOp, ByteOrder, DataType, Expression, Header, Payload, PayloadBase, PayloadField};
 use crate::lower::literal::Loaded;
 use crate::lower::load::{Place, icmp_types};
-use crate::lower::protocols::Known;
 
 impl Lifting<'_> {
     /// What is held, by its name, and how the register holds it.

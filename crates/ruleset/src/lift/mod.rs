@@ -17,13 +17,13 @@ mod tests;
 use held::Held;
 
 use crate::expr::{CmpOp, Expr, Program, listing};
+use crate::ir::protocols::Protocols;
 use crate::ir::{
     AnySet, Chain, Dialect, Expression, Family, Header, MetaKey, Named, Opaque, Payload, Provenance, Reject,
     RelationalOp, Rule, Ruleset, Statement, Table,
 };
 use crate::live::{Live, LiveTable};
 use crate::lower::lower_rule;
-use crate::lower::protocols::Protocols;
 
 /// The ruleset that a kernel holds.
 pub fn lift(live: &Live) -> Ruleset {

@@ -3,6 +3,7 @@
 use super::Lifting;
 use super::held::{Held, Packet, literal, unshifted};
 use crate::expr::{Expr, Reg, SetUse};
+use crate::ir::protocols::Known;
 use crate::ir::{
     ByteOrder, Counter, CtKey, DataType, Dialect, Expression, Exthdr, ExthdrCarrier, Family, Header, Limit, Log, Nat,
     NatFlags, NatKind, ObjectType, Opaque, Payload, PayloadBase, Quota, Reject, SetUpdate, Statement, Synproxy,
@@ -11,7 +12,6 @@ use crate::ir::{
 use crate::lower::literal::Loaded;
 use crate::lower::load::Place;
 use crate::lower::nat::{MAP_IPS, NETMAP, PERSISTENT, PROTO_RANDOM, PROTO_RANDOM_FULLY, PROTO_SPECIFIED};
-use crate::lower::protocols::Known;
 
 impl Lifting<'_> {
     /// Follows an expression that does something; `None` where what it uses is not known.

@@ -446,7 +446,7 @@ impl Lowering<'_> {
     fn require_inside(&mut self, tunnel: Header, field: PayloadField) -> Result<(), LowerErrorKind> {
         match tunnel {
             Header::Vxlan | Header::Geneve => {
-                if self.protocols.transport == super::protocols::Known::No {
+                if self.protocols.transport == crate::ir::protocols::Known::No {
                     self.require(Header::Udp)?;
                 }
             }
@@ -456,7 +456,7 @@ impl Lowering<'_> {
             header if header == tunnel => return Ok(()),
             Header::Ether => return Ok(()),
             header if header.base() == PayloadBase::Network => {
-                let number = super::protocols::ethertype(header).unwrap_or(0);
+                let number = crate::ir::protocols::ethertype(header).unwrap_or(0);
                 (MetaKey::Protocol, number.to_be_bytes().to_vec())
             }
             header => match header.inet_protocol() {

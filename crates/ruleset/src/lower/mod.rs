@@ -16,8 +16,8 @@ pub use set::normal_form;
 
 use indexmap::IndexMap;
 
+use crate::ir::protocols::Protocols;
 use item::Item;
-use protocols::Protocols;
 
 use crate::expr::Program;
 use crate::ir::{

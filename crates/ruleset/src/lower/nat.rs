@@ -75,7 +75,7 @@ impl Lowering<'_> {
             _ => match (&nat.address, self.protocols.network) {
                 (Some(Expression::Value(Value { datatype: DataType::Ipv6Addr, .. })), _) => Family::Ip6,
                 (Some(Expression::Value(Value { datatype: DataType::Ipv4Addr, .. })), _) => Family::Ip,
-                (_, super::protocols::Known::Is(crate::ir::Header::Ip6)) => Family::Ip6,
+                (_, crate::ir::protocols::Known::Is(crate::ir::Header::Ip6)) => Family::Ip6,
                 _ => Family::Ip,
             },
         }

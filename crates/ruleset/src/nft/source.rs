@@ -117,7 +117,7 @@ impl<'a> Reader<'a> {
         let found = self.scopes.iter().rev().find_map(|scope| scope.get(name)).cloned();
         let Some(value) = found else {
             let known = self.scopes.iter().flat_map(HashMap::keys).map(String::as_str);
-            let nearest = super::nearest(name, known).map(|near| format!("`${near}`"));
+            let nearest = crate::text::nearest(name, known).map(|near| format!("`${near}`"));
             let error = self.sources.error(token.span, format!("unknown variable `${name}`"));
             self.errors.push(ParseError { expected: nearest, ..error });
             // Something must stand there, or what follows is blamed.

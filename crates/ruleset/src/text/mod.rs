@@ -1,9 +1,13 @@
 //! Places in a text and what is wrong there: shared by all front ends.
 
+mod nearest;
+
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+
+pub(crate) use nearest::nearest;
 
 /// A range of bytes of one input.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -102,8 +102,7 @@ impl Parser<'_> {
             None if OBJECTS.contains(&word) => self.about(Verb::Add),
             None => {
                 let words = VERBS.iter().map(|(name, _)| *name).chain(OBJECTS.iter().copied());
-                let expected =
-                    super::super::nearest(word, words).map_or("a command".into(), |near| format!("`{near}`"));
+                let expected = crate::text::nearest(word, words).map_or("a command".into(), |near| format!("`{near}`"));
                 let name = self.next_name();
                 Fail::expected(self.span(), format!("{name} is no command"), expected)
             }
@@ -121,7 +120,7 @@ impl Parser<'_> {
             if matches!(verb, Verb::Add | Verb::Insert | Verb::Create | Verb::Replace) && !word.is_empty() {
                 return self.rule_command(verb);
             }
-            let expected = super::super::nearest(word, OBJECTS.iter().copied());
+            let expected = crate::text::nearest(word, OBJECTS.iter().copied());
             return self.unexpected(expected.map_or("what it is about".into(), |near| format!("`{near}`")));
         }
         self.bump();
@@ -264,7 +263,7 @@ impl Parser<'_> {
             other => {
                 let words = OBJECTS[1..14].iter().copied().chain(["flags", "comment"]);
                 let near =
-                    super::super::nearest(other, words).map_or("a declaration".into(), |near| format!("`{near}`"));
+                    crate::text::nearest(other, words).map_or("a declaration".into(), |near| format!("`{near}`"));
                 Fail::expected(word.span, format!("unknown word `{other}`"), near)
             }
         }
@@ -413,7 +412,7 @@ impl Parser<'_> {
         if !known {
             let names = self.ruleset.find(&id).into_iter().flat_map(|table| table.sets.iter());
             let names = names.map(|set| set.spec().name.as_str());
-            let near = super::super::nearest(name.as_str(), names).map(|near| format!("`{near}`"));
+            let near = crate::text::nearest(name.as_str(), names).map(|near| format!("`{near}`"));
             let message = format!("table `{id}` has no set or map `{name}`");
             return Err(Box::new(Fail { span: name_span, message, expected: near }));
         }

@@ -68,14 +68,14 @@ impl Parser<'_> {
         self.bump();
         let token = self.word("`filter`, `nat` or `route`")?;
         let Some(chain_type) = ChainType::from_keyword(self.text(token)) else {
-            let near = super::super::nearest(self.text(token), ["filter", "nat", "route"]);
+            let near = crate::text::nearest(self.text(token), ["filter", "nat", "route"]);
             let message = format!("there is no chain type `{}`", self.text(token));
             return Fail::expected(token.span, message, near.map_or("`filter`".into(), |near| format!("`{near}`")));
         };
         self.expect_word("hook")?;
         let token = self.word("a hook")?;
         let Some(hook) = Hook::from_keyword(self.text(token)) else {
-            let near = super::super::nearest(self.text(token), Hook::ALL.map(Hook::keyword));
+            let near = crate::text::nearest(self.text(token), Hook::ALL.map(Hook::keyword));
             let message = format!("there is no hook `{}`", self.text(token));
             return Fail::expected(token.span, message, near.map_or("a hook".into(), |near| format!("`{near}`")));
         };
@@ -274,7 +274,7 @@ impl Parser<'_> {
                     "limit",
                     "quota",
                 ];
-                let near = super::super::nearest(other, words);
+                let near = crate::text::nearest(other, words);
                 let message = format!("a set has no `{other}`");
                 return Fail::expected(
                     token.span,
@@ -309,7 +309,7 @@ impl Parser<'_> {
                 "timeout" => spec.flags.timeout = true,
                 "dynamic" => spec.flags.dynamic = true,
                 other => {
-                    let near = super::super::nearest(other, ["constant", "interval", "timeout", "dynamic"]);
+                    let near = crate::text::nearest(other, ["constant", "interval", "timeout", "dynamic"]);
                     let message = format!("a set has no flag `{other}`");
                     return Fail::expected(token.span, message, near.map_or("a flag".into(), |n| format!("`{n}`")));
                 }
@@ -339,7 +339,7 @@ impl Parser<'_> {
             let token = self.word("a type")?;
             let Some(datatype) = DataType::from_name(self.text(token)) else {
                 let names = DataType::ALL.iter().filter_map(|datatype| datatype.name());
-                let near = super::super::nearest(self.text(token), names);
+                let near = crate::text::nearest(self.text(token), names);
                 let message = format!("there is no type `{}`", self.text(token));
                 return Fail::expected(token.span, message, near.map_or("a type".into(), |near| format!("`{near}`")));
             };
@@ -422,7 +422,7 @@ fn named_priority(family: Family, text: &str, span: Span) -> Result<Priority> {
         (Some(base), Some(offset)) => Ok(Priority(base.0.saturating_add(offset))),
         _ => {
             let names = Priority::names(family).iter().map(|(name, _)| *name);
-            let near = super::super::nearest(name, names).map_or("a number".into(), |near| format!("`{near}`"));
+            let near = crate::text::nearest(name, names).map_or("a number".into(), |near| format!("`{near}`"));
             Fail::expected(span, format!("family `{family}` has no priority `{name}`"), near)
         }
     }

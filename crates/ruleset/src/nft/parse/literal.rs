@@ -103,7 +103,7 @@ fn symbolic(text: &str, datatype: DataType, bits: u32) -> Result<Value, NoValue>
     if let Some(number) = symbol::number_of(datatype, text) {
         return sized(u128::from(number), datatype, bits);
     }
-    let nearest = super::super::nearest(text, symbol::names(datatype)).map(|near| format!("`{near}`"));
+    let nearest = crate::text::nearest(text, symbol::names(datatype)).map(|near| format!("`{near}`"));
     let name = datatype.name().unwrap_or("value");
     Err(NoValue { message: format!("`{text}` is no {name}"), expected: nearest.or_else(|| Some("a number".into())) })
 }

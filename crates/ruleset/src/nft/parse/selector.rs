@@ -97,7 +97,7 @@ impl Parser<'_> {
         match MetaKey::from_keyword(word) {
             Some(key) => Ok(Expression::Meta(key)),
             None => {
-                let near = super::super::nearest(word, MetaKey::ALL.iter().map(|key| key.keyword()));
+                let near = crate::text::nearest(word, MetaKey::ALL.iter().map(|key| key.keyword()));
                 let expected = near.map_or("a key of `meta`".into(), |near| format!("`{near}`"));
                 Fail::expected(token.span, format!("`meta` has no key `{word}`"), expected)
             }
@@ -116,7 +116,7 @@ impl Parser<'_> {
             self.at += words;
             return Ok(key);
         }
-        let near = super::super::nearest(first, all.iter().map(|key| keyword(*key)));
+        let near = crate::text::nearest(first, all.iter().map(|key| keyword(*key)));
         let message = format!("`{of}` has no key {}", self.next_name());
         Fail::expected(self.span(), message, near.map_or(format!("a key of `{of}`"), |near| format!("`{near}`")))
     }
@@ -300,9 +300,9 @@ impl Parser<'_> {
         let header = headers.iter().find(|header| header.name == exthdr.name);
         let (what, near) = match (header, &exthdr.field) {
             (Some(header), Some(field)) => {
-                (field.as_str(), super::super::nearest(field, header.fields.iter().map(|field| field.name)))
+                (field.as_str(), crate::text::nearest(field, header.fields.iter().map(|field| field.name)))
             }
-            _ => (exthdr.name.as_str(), super::super::nearest(&exthdr.name, headers.iter().map(|header| header.name))),
+            _ => (exthdr.name.as_str(), crate::text::nearest(&exthdr.name, headers.iter().map(|header| header.name))),
         };
         let message = format!("`{what}` is not known here");
         Fail::expected(span, message, near.map_or("a name nft knows".into(), |near| format!("`{near}`")))
@@ -383,7 +383,7 @@ impl Parser<'_> {
     /// The next words should be a field of that header.
     pub(super) fn unknown_field<T>(&self, header: Header) -> Result<T> {
         let word = self.word_at(1);
-        let near = super::super::nearest(word, header.fields().iter().map(|field| field.name));
+        let near = crate::text::nearest(word, header.fields().iter().map(|field| field.name));
         let span = self.peek_at(1).map_or_else(|| self.span(), |token| token.span);
         let message = format!("`{}` has no field `{word}`", header.name());
         Fail::expected(span, message, near.map_or("a field".into(), |near| format!("`{near}`")))

@@ -67,7 +67,7 @@ impl Parser<'_> {
             let table = self.table.as_ref().and_then(|table| self.ruleset.find(table));
             if let Some(table) = table.filter(|table| !table.chains.contains(chain)) {
                 let names = table.chains.iter().map(|chain| chain.name.as_str());
-                let near = super::super::nearest(chain.as_str(), names).map(|near| format!("`{near}`"));
+                let near = crate::text::nearest(chain.as_str(), names).map(|near| format!("`{near}`"));
                 let message = format!("the table has no chain `{chain}`");
                 return Err(Box::new(Fail { span, message, expected: near }));
             }
@@ -184,7 +184,7 @@ impl Parser<'_> {
         }
         let units = [TimeUnit::Second, TimeUnit::Minute, TimeUnit::Hour, TimeUnit::Day, TimeUnit::Week];
         let Some(per) = units.into_iter().find(|unit| unit.keyword() == per) else {
-            let near = super::super::nearest(&per, units.iter().map(|unit| unit.keyword()));
+            let near = crate::text::nearest(&per, units.iter().map(|unit| unit.keyword()));
             let expected = near.unwrap_or("second");
             return Fail::expected(span, format!("`{per}` is no time for a rate"), format!("`{expected}`"));
         };
@@ -315,7 +315,7 @@ impl Parser<'_> {
                     self.bump();
                     let token = self.word("a level")?;
                     let Some(level) = symbol::syslog_level_number(self.text(token)) else {
-                        let near = super::super::nearest(self.text(token), (0..9).filter_map(symbol::syslog_level));
+                        let near = crate::text::nearest(self.text(token), (0..9).filter_map(symbol::syslog_level));
                         let message = format!("`{}` is no log level", self.text(token));
                         return Fail::expected(token.span, message, near.map_or("`info`".into(), |n| format!("`{n}`")));
                     };

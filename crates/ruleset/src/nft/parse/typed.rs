@@ -71,7 +71,7 @@ impl Parser<'_> {
                 {
                     let names = header.fields().iter().map(|field| field.name);
                     let next = self.sources.text(self.tokens.get(self.at).map_or(token.span, |token| token.span));
-                    let near = super::super::nearest(next, names).map(|near| format!("`{text} {near}`"));
+                    let near = crate::text::nearest(next, names).map(|near| format!("`{text} {near}`"));
                     return Err(Box::new(Fail {
                         span: token.span,
                         message: format!("`{text}` needs one of its fields here"),
@@ -190,7 +190,7 @@ impl Parser<'_> {
         }
         let table = self.table.as_ref().and_then(|table| self.ruleset.find(table));
         let names = table.into_iter().flat_map(|table| table.sets.iter()).map(|set| set.spec().name.as_str());
-        let near = super::super::nearest(name.as_str(), names).map(|near| format!("`@{near}`"));
+        let near = crate::text::nearest(name.as_str(), names).map(|near| format!("`@{near}`"));
         let message = format!("the table has no set or map `{name}`");
         Err(Box::new(Fail { span: node.span, message, expected: near }))
     }
