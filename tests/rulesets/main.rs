@@ -1,5 +1,7 @@
 //! Rulesets as files: what `rulectl` makes of them in a kernel, beside what nft makes of them.
 
+mod show;
+
 use std::process::ExitCode;
 
 use libtest_mimic::{Failed, Trial};
@@ -21,6 +23,12 @@ fn main() -> ExitCode {
             trial("a_refused_rule_is_named_with_its_place", refused),
             trial("interfaces_are_those_of_the_namespace", interfaces),
             trial("a_dry_run_changes_nothing", dry_run),
+            trial("what_is_shown_is_what_nft_lists", show::whole),
+            trial("handles_are_those_nft_shows", show::handles),
+            trial("a_part_is_shown_as_nft_lists_it", show::parts),
+            trial("what_is_shown_is_applied_again_without_a_change", show::again),
+            trial("what_is_not_there_is_not_shown", show::missing),
+            trial("the_generation_is_told_beside_the_listing", show::generation),
         ]
     })
 }

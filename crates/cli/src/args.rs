@@ -277,9 +277,27 @@ pub(crate) struct Delete {
 
 #[derive(Debug, Args)]
 pub(crate) struct Show {
-    /// The name of the tables to list; without it, all tables of all owners.
-    #[arg(long, value_name = "NAME")]
+    /// What to list, in the words of `nft list`: `ruleset inet`, `table inet filter`, `chain inet filter input`,
+    /// `set ip nat hosts`; also `map` and `flowtable`, and objects: `counter`, `quota`, `limit`. Without a family it is
+    /// `ip`. Nothing lists the whole ruleset.
+    #[arg(value_name = "WHAT")]
+    pub(crate) what: Vec<String>,
+
+    /// The name of the tables to list, of any family.
+    #[arg(long, value_name = "NAME", conflicts_with = "what")]
     pub(crate) table: Option<TableName>,
+
+    /// With what packets and time have changed: counters, used quotas, what is left of timeouts.
+    #[arg(long)]
+    pub(crate) stateful: bool,
+
+    /// With the kernel's number of each thing behind it.
+    #[arg(short = 'a', long)]
+    pub(crate) handles: bool,
+
+    /// Say on standard error at which generation the ruleset was read: it changes with each commit of anybody.
+    #[arg(long)]
+    pub(crate) generation: bool,
 
     /// The network namespace to look into: a name (see `ip netns`) or a path. The current one if not given.
     #[arg(long, value_name = "NAME|PATH")]

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::value::{self, Style};
-use super::{Out, expression, join, quoted, statement};
+use super::{Out, State, expression, join, quoted, statement};
 use crate::ir::{AnonymousSet, Data, DataKind, DataType, Element, Elements, Field, Key, KeyType, symbol};
 
 /// A set or map inside a rule: on one line.
@@ -76,7 +76,7 @@ pub(super) fn element(out: Out<'_>, key: &KeyType, kind: &DataKind, element: &El
         if let Some(timeout) = extra.timeout_ms {
             write!(out, " timeout {}", symbol::duration(timeout))?;
         }
-        if let Some(expires) = extra.expires_ms {
+        if let Some(expires) = extra.expires_ms.filter(|_| out.detail().state != State::Omitted) {
             write!(out, " expires {}", symbol::duration(expires))?;
         }
         if let Some(comment) = &extra.comment {

@@ -1,5 +1,6 @@
 //! From the IR to text.
 
+mod detail;
 mod element;
 mod expression;
 mod object;
@@ -15,14 +16,25 @@ use crate::ir::{
     AnySet, Chain, Element, Expression, Family, Flowtable, Object, Rule, Ruleset, Statement, Table, Value,
 };
 
+pub use detail::{Detail, State, Subject};
+
+use detail::{Detailed, Text};
+
 /// Where text goes.
-type Out<'a> = &'a mut dyn fmt::Write;
+type Out<'a> = &'a mut dyn Text;
 
 /// A whole ruleset, as `nft list ruleset` shows it.
 pub fn print(ruleset: &Ruleset) -> String {
     let mut text = String::new();
     ruleset.tables().try_for_each(|table| table::table(&mut text, table)).expect("a string takes all text");
     text
+}
+
+/// The same with more or less detail.
+pub fn print_with(ruleset: &Ruleset, detail: Detail<'_>) -> String {
+    let mut text = Detailed::new(detail);
+    ruleset.tables().try_for_each(|table| table::table(&mut text, table)).expect("a string takes all text");
+    text.into_text()
 }
 
 /// An element of a set or map, as it stands between the braces.
@@ -77,28 +89,28 @@ impl fmt::Display for Table {
 /// `chain c { … }`.
 impl fmt::Display for Chain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        table::chain(f, Family::Inet, self)
+        table::chain(f, None, Family::Inet, self)
     }
 }
 
 /// `set s { … }` or `map m { … }`.
 impl fmt::Display for AnySet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        set::set(f, self)
+        set::set(f, None, self)
     }
 }
 
 /// `counter c { … }`.
 impl fmt::Display for Object {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        object::object(f, self)
+        object::object(f, None, self)
     }
 }
 
 /// `flowtable f { … }`.
 impl fmt::Display for Flowtable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        object::flowtable(f, self)
+        object::flowtable(f, None, self)
     }
 }
 

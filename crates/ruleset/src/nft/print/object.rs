@@ -3,13 +3,16 @@
 use std::fmt;
 
 use super::statement::{self, synproxy_parts};
-use super::{Out, join, quoted};
+use super::{Out, State, Subject, join, quoted};
 use crate::ir::symbol;
-use crate::ir::{DataType, Family, Flowtable, Object, ObjectKind, Value};
+use crate::ir::{DataType, Family, Flowtable, Object, ObjectKind, TableId, Value};
 
 /// An object of a table.
-pub(super) fn object(out: Out<'_>, object: &Object) -> fmt::Result {
-    writeln!(out, "\t{} {} {{", object.kind.object_type(), object.name)?;
+pub(super) fn object(out: Out<'_>, table: Option<&TableId>, object: &Object) -> fmt::Result {
+    let object_type = object.kind.object_type();
+    write!(out, "\t{object_type} {} {{", object.name)?;
+    out.handle(table.map(|table| Subject::Object(table, object_type, &object.name)))?;
+    out.write_char('\n')?;
     if let Some(comment) = &object.comment {
         out.write_str("\t\tcomment ")?;
         quoted(out, comment.as_str())?;
@@ -21,6 +24,7 @@ pub(super) fn object(out: Out<'_>, object: &Object) -> fmt::Result {
 
 fn body(out: Out<'_>, kind: &ObjectKind) -> fmt::Result {
     match kind {
+        ObjectKind::Counter(_) if out.detail().state == State::Omitted => Ok(()),
         ObjectKind::Counter(counter) => {
             writeln!(out, "\t\tpackets {} bytes {}", counter.packets, counter.bytes)
         }
@@ -74,8 +78,10 @@ fn family(out: Out<'_>, family: Option<Family>) -> fmt::Result {
 }
 
 /// A flowtable of a table.
-pub(super) fn flowtable(out: Out<'_>, flowtable: &Flowtable) -> fmt::Result {
-    writeln!(out, "\tflowtable {} {{", flowtable.name)?;
+pub(super) fn flowtable(out: Out<'_>, table: Option<&TableId>, flowtable: &Flowtable) -> fmt::Result {
+    write!(out, "\tflowtable {} {{", flowtable.name)?;
+    out.handle(table.map(|table| Subject::Flowtable(table, &flowtable.name)))?;
+    out.write_char('\n')?;
     out.write_str("\t\thook ingress priority ")?;
     super::table::priority(out, Flowtable::PRIORITY_FAMILY, None, flowtable.priority)?;
     out.write_char('\n')?;

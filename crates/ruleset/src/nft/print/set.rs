@@ -2,15 +2,18 @@
 
 use std::fmt;
 
-use super::{Out, element, expression, join, quoted, statement};
+use super::detail::Detailed;
+use super::{Detail, Out, State, Subject, element, expression, join, quoted, statement};
 use crate::ir::symbol;
-use crate::ir::{AnySet, DataKind, KeyType, SetFlags, SetPolicy, SetSpec};
+use crate::ir::{AnySet, DataKind, KeyType, SetFlags, SetPolicy, SetSpec, Statement, TableId};
 
 /// A set or map of a table.
-pub(super) fn set(out: Out<'_>, set: &AnySet) -> fmt::Result {
+pub(super) fn set(out: Out<'_>, table: Option<&TableId>, set: &AnySet) -> fmt::Result {
     let spec = set.spec();
     let kind = set.data_kind();
-    writeln!(out, "\t{} {} {{", if kind == DataKind::None { "set" } else { "map" }, spec.name)?;
+    write!(out, "\t{} {} {{", if kind == DataKind::None { "set" } else { "map" }, spec.name)?;
+    out.handle(table.map(|table| Subject::Set(table, &spec.name)))?;
+    out.write_char('\n')?;
     declaration(out, spec, &kind)?;
     if !set.elements().is_empty() {
         out.write_str("\t\telements = ")?;
@@ -33,9 +36,7 @@ fn declaration(out: Out<'_>, spec: &SetSpec, kind: &DataKind) -> fmt::Result {
         out.write_str("\t\tauto-merge\n")?;
     }
     if !spec.statements.is_empty() {
-        out.write_str("\t\t")?;
-        join(out, " ", &spec.statements, |out, stateful| statement::statement(out, None, stateful, 0))?;
-        out.write_char('\n')?;
+        writeln!(out, "\t\t{}", statements(out.detail().state, &spec.statements)?)?;
     }
     if let Some(timeout) = spec.timeout_ms {
         writeln!(out, "\t\ttimeout {}", symbol::duration(timeout))?;
@@ -51,6 +52,14 @@ fn declaration(out: Out<'_>, spec: &SetSpec, kind: &DataKind) -> fmt::Result {
         }
         None => Ok(()),
     }
+}
+
+/// What elements carry from the start. nft lists no state here.
+fn statements(state: State, statements: &[Statement]) -> Result<String, fmt::Error> {
+    let state = if state == State::All { State::Omitted } else { state };
+    let mut text = Detailed::new(Detail { state, ..Detail::default() });
+    join(&mut text, " ", statements, |out, stateful| statement::statement(out, None, stateful, 0))?;
+    Ok(text.into_text())
 }
 
 /// `type ipv4_addr : verdict`, or `typeof ip saddr : verdict` where every field was declared by an expression.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::value::Style;
-use super::{Out, expression, join, quoted, rule};
+use super::{Out, State, expression, join, quoted, rule};
 use crate::ir::symbol;
 use crate::ir::{
     BinaryOp, Counter, DataType, Expression, Family, Limit, LimitUnit, Log, Meter, Nat, NatFlags, NatKind, ObjectType,
@@ -50,8 +50,7 @@ pub(super) fn statement(out: Out<'_>, family: Option<Family>, statement: &Statem
             out.write_str("reset ")?;
             expression::exthdr(out, exthdr)
         }
-        Statement::Last { used_ms: None } => out.write_str("last"),
-        Statement::Last { used_ms: Some(ms) } => write!(out, "last used {}", symbol::duration(*ms)),
+        Statement::Last { used_ms } => last(out, *used_ms),
         Statement::Opaque(opaque) => out.write_str(&opaque.text),
     }
 }
@@ -93,9 +92,17 @@ fn lookup(out: Out<'_>, key: &Expression, word: &str, map: &Expression) -> fmt::
 }
 
 fn counter(out: Out<'_>, counter: Counter) -> fmt::Result {
-    match counter {
-        Counter { packets: 0, bytes: 0 } => out.write_str("counter"),
-        Counter { packets, bytes } => write!(out, "counter packets {packets} bytes {bytes}"),
+    match (out.detail().state, counter) {
+        (State::Omitted, _) | (State::Kept, Counter { packets: 0, bytes: 0 }) => out.write_str("counter"),
+        (_, Counter { packets, bytes }) => write!(out, "counter packets {packets} bytes {bytes}"),
+    }
+}
+
+fn last(out: Out<'_>, used_ms: Option<u64>) -> fmt::Result {
+    match (out.detail().state, used_ms) {
+        (State::Omitted, _) | (State::Kept, None) => out.write_str("last"),
+        (State::All, None) => out.write_str("last used never"),
+        (_, Some(ms)) => write!(out, "last used {}", symbol::duration(ms)),
     }
 }
 
@@ -136,7 +143,7 @@ pub(super) fn quota(out: Out<'_>, quota: &Quota) -> fmt::Result {
         out.write_str("over ")?;
     }
     amount(out, quota.bytes)?;
-    if quota.used == 0 {
+    if quota.used == 0 || out.detail().state == State::Omitted {
         return Ok(());
     }
     out.write_str(" used ")?;

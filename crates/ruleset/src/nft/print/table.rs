@@ -2,12 +2,15 @@
 
 use std::fmt;
 
-use super::{Out, join, object, quoted, rule, set};
-use crate::ir::{BaseChain, Chain, Family, Hook, Priority, Table, TableFlags};
+use super::{Out, Subject, join, object, quoted, rule, set};
+use crate::ir::{BaseChain, Chain, Family, Hook, Priority, Table, TableFlags, TableId};
 
 /// A table with all it holds, in nft's order: objects, sets, flowtables, chains.
 pub(super) fn table(out: Out<'_>, table: &Table) -> fmt::Result {
-    writeln!(out, "table {} {} {{", table.family, table.name)?;
+    let id = &table.id();
+    write!(out, "table {id} {{")?;
+    out.handle(Some(Subject::Table(id)))?;
+    out.write_char('\n')?;
     flags(out, table.flags)?;
     if let Some(comment) = &table.comment {
         out.write_str("\tcomment ")?;
@@ -18,19 +21,19 @@ pub(super) fn table(out: Out<'_>, table: &Table) -> fmt::Result {
     let mut next = |out: Out<'_>| out.write_str(std::mem::replace(&mut gap, "\n"));
     for item in &table.objects {
         next(out)?;
-        object::object(out, item)?;
+        object::object(out, Some(id), item)?;
     }
     for item in &table.sets {
         next(out)?;
-        set::set(out, item)?;
+        set::set(out, Some(id), item)?;
     }
     for item in &table.flowtables {
         next(out)?;
-        object::flowtable(out, item)?;
+        object::flowtable(out, Some(id), item)?;
     }
     for item in &table.chains {
         next(out)?;
-        chain(out, table.family, item)?;
+        chain(out, Some(id), table.family, item)?;
     }
     out.write_str("}\n")
 }
@@ -46,8 +49,10 @@ fn flags(out: Out<'_>, flags: TableFlags) -> fmt::Result {
 }
 
 /// A chain of a table of that family.
-pub(super) fn chain(out: Out<'_>, family: Family, chain: &Chain) -> fmt::Result {
-    writeln!(out, "\tchain {} {{", chain.name)?;
+pub(super) fn chain(out: Out<'_>, table: Option<&TableId>, family: Family, chain: &Chain) -> fmt::Result {
+    write!(out, "\tchain {} {{", chain.name)?;
+    out.handle(table.map(|table| Subject::Chain(table, &chain.name)))?;
+    out.write_char('\n')?;
     if let Some(comment) = &chain.comment {
         out.write_str("\t\tcomment ")?;
         quoted(out, comment.as_str())?;
@@ -57,9 +62,10 @@ pub(super) fn chain(out: Out<'_>, family: Family, chain: &Chain) -> fmt::Result 
         self::base(out, base)?;
         out.write_str(if chain.offload { " flags offload;\n" } else { "\n" })?;
     }
-    for item in &chain.rules {
+    for (at, item) in chain.rules.iter().enumerate() {
         out.write_str("\t\t")?;
         rule::rule(out, Some(family), item, 2)?;
+        out.handle(table.map(|table| Subject::Rule(table, &chain.name, at)))?;
         out.write_char('\n')?;
     }
     out.write_str("\t}\n")

@@ -78,7 +78,11 @@ fn number(out: Out<'_>, datatype: DataType, number: u128, style: Style) -> fmt::
         DataType::Time => return out.write_str(&symbol::duration(small.unwrap_or(u64::MAX))),
         DataType::Date => return quoted(out, &symbol::date(small.unwrap_or(u64::MAX))),
         DataType::Hour => return quoted(out, &symbol::hour(small.unwrap_or(u64::MAX))),
-        DataType::IfIndex if number == 1 => return out.write_str("\"lo\""),
+        DataType::IfIndex => {
+            if let Some(name) = interface(out, number) {
+                return quoted(out, &name);
+            }
+        }
         DataType::ClassId if symbol::name_of(datatype, small.unwrap_or(1)).is_none() => {
             return write!(out, "{:x}:{:x}", number >> 16, number & 0xffff);
         }
@@ -88,6 +92,14 @@ fn number(out: Out<'_>, datatype: DataType, number: u128, style: Style) -> fmt::
         Some(name) if symbol::is_quoted(datatype) => quoted(out, name),
         Some(name) => out.write_str(name),
         None => unnamed(out, datatype, number),
+    }
+}
+
+/// The name of an interface: the loopback is number 1 everywhere.
+fn interface(out: Out<'_>, index: u128) -> Option<String> {
+    match index {
+        1 => Some("lo".to_owned()),
+        _ => out.detail().interface?(index.try_into().ok()?),
     }
 }
 
