@@ -30,7 +30,9 @@ mod spread;
 mod statement;
 pub mod symbol;
 mod table;
+mod typing;
 mod value;
+mod verb;
 
 pub use bytes::Packed;
 pub use chain::{BaseChain, BaseChainError, Chain, ChainType, Hook, Policy, Priority};
@@ -60,3 +62,4 @@ pub use statement::{
 };
 pub use table::{Table, TableFlags};
 pub use value::Value;
+pub use verb::Verb;

@@ -4,39 +4,7 @@ use serde_json::Value as Json;
 
 use super::fields::{self, Fields};
 use super::{Reader, Result, Trouble};
-use crate::ir::{Chain, ChainName, Family, Ruleset, SetName, Table, TableId};
-
-/// What is done with an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
-    /// An object of a listing: added, and its handle is its own.
-    Listed,
-    /// The handle of a rule is that of the one it goes behind.
-    Add,
-    Create,
-    Insert,
-    Replace,
-    Delete,
-    /// Deletes what is there, if it is.
-    Destroy,
-    Flush,
-    Rename,
-    /// Leaves the ruleset as it is.
-    Look,
-}
-
-const VERBS: [(&str, Verb); 10] = [
-    ("add", Verb::Add),
-    ("create", Verb::Create),
-    ("insert", Verb::Insert),
-    ("replace", Verb::Replace),
-    ("delete", Verb::Delete),
-    ("destroy", Verb::Destroy),
-    ("flush", Verb::Flush),
-    ("rename", Verb::Rename),
-    ("list", Verb::Look),
-    ("reset", Verb::Look),
-];
+use crate::ir::{Chain, ChainName, Family, Ruleset, SetName, Table, TableId, Verb};
 
 /// The newest schema that is understood (`JSON_SCHEMA_VERSION`, src/json.h).
 const SCHEMA: u64 = 1;
@@ -45,19 +13,21 @@ impl Reader<'_> {
     /// A command, or an object of a listing, which stands for its addition.
     pub(super) fn command<'a>(&mut self, item: &'a Json) -> Result<'a, ()> {
         let (name, body) = fields::only(item)?;
-        match VERBS.iter().find(|(known, _)| *known == name) {
-            Some((_, Verb::Look)) => Ok(()),
-            Some((_, verb)) => {
+        match Verb::from_keyword(name) {
+            Some(Verb::Look) => Ok(()),
+            Some(verb) => {
                 let (kind, body) = fields::only(body)?;
-                self.object(item, *verb, kind, body)
+                self.object(item, Some(verb), kind, body)
             }
             None if name == "metainfo" => metainfo(body),
-            None => self.object(item, Verb::Listed, name, body),
+            None => self.object(item, None, name, body),
         }
     }
 
-    fn object<'a>(&mut self, item: &'a Json, verb: Verb, kind: &str, body: &'a Json) -> Result<'a, ()> {
-        if (verb, kind) == (Verb::Flush, "ruleset") {
+    /// Does what a verb says to an object; without one the object is of a listing, and its handle is its own. The handle
+    /// of a rule that a verb stands before is that of the rule it goes to.
+    fn object<'a>(&mut self, item: &'a Json, verb: Option<Verb>, kind: &str, body: &'a Json) -> Result<'a, ()> {
+        if (verb, kind) == (Some(Verb::Flush), "ruleset") {
             return self.flush_ruleset(body);
         }
         let fields = Fields::of(body)?;
@@ -72,16 +42,18 @@ impl Reader<'_> {
         let id = TableId::new(family, fields::name(fields.need("table")?)?);
         if self.parsed.ruleset.find(&id).is_none() {
             return match verb {
-                Verb::Destroy => Ok(()),
+                Some(Verb::Destroy) => Ok(()),
                 _ => Err(Trouble::wrong(body, format!("there is no table `{id}` before this"))),
             };
         }
         self.table = Some(id.clone());
         match (kind, verb) {
             ("rule", _) => self.rule(item, verb, handle, &fields),
-            (_, Verb::Insert | Verb::Replace) => Err(Trouble::wrong(body, format!("a {kind} cannot be that"))),
-            ("chain", Verb::Rename) => self.rename(&id, &fields),
-            (_, Verb::Delete | Verb::Destroy | Verb::Flush) => self.removal(item, verb, kind, &id, &fields),
+            (_, Some(Verb::Insert | Verb::Replace)) => Err(Trouble::wrong(body, format!("a {kind} cannot be that"))),
+            ("chain", Some(Verb::Rename)) => self.rename(&id, &fields),
+            (_, Some(verb @ (Verb::Delete | Verb::Destroy | Verb::Flush))) => {
+                self.removal(item, verb, kind, &id, &fields)
+            }
             _ => self.addition(item, kind, &id, body, &fields),
         }
     }
@@ -111,18 +83,18 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn table<'a>(&mut self, item: &'a Json, verb: Verb, family: Family, fields: &Fields<'a>) -> Result<'a, ()> {
+    fn table<'a>(&mut self, item: &'a Json, verb: Option<Verb>, family: Family, fields: &Fields<'a>) -> Result<'a, ()> {
         let id = TableId::new(family, fields::name(fields.need("name")?)?);
         match verb {
-            Verb::Delete | Verb::Destroy => {
+            Some(Verb::Delete | Verb::Destroy) => {
                 let removed = self.parsed.ruleset.remove(&id);
                 self.handles.retain(|(table, _), _| *table != id);
                 match removed {
-                    None if verb == Verb::Delete => Err(missing(fields, format!("there is no table `{id}`"))),
+                    None if verb == Some(Verb::Delete) => Err(missing(fields, format!("there is no table `{id}`"))),
                     _ => Ok(()),
                 }
             }
-            Verb::Flush => {
+            Some(Verb::Flush) => {
                 for chain in self.parsed.ruleset.table_mut(&id).chains.iter_mut() {
                     chain.rules.clear();
                 }

@@ -12,7 +12,8 @@ impl Reader<'_> {
     /// A set or map in place, whose keys have these fields.
     pub(super) fn anonymous_set<'a>(&self, body: &'a Json, key: &[Field], data: &DataKind) -> Result<'a, Expression> {
         let items = fields::items(body);
-        let mut key = if key.is_empty() { self.guess(items)? } else { KeyType::concat(key.iter().cloned()) };
+        let mut key =
+            if key.is_empty() { self.guess(items)? } else { KeyType::concat(key.iter().cloned()).anonymous() };
         names_for_indices(&mut key, items);
         let data = match data {
             // nft finds out what data are where nothing else says it; so do we.

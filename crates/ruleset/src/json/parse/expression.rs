@@ -9,7 +9,7 @@ use super::fields::{self, Fields};
 use super::{Reader, Result, Trouble};
 use crate::ir::{
     BinaryOp, ByteOrder, CtDirection, CtKey, DataKind, DataType, Expression, Exthdr, ExthdrCarrier, FibFlags,
-    FibResult, Field, Hash, Header, IpsecDirection, IpsecKey, MetaKey, Numgen, NumgenMode, OsfTtl, Payload,
+    FibResult, Field, Hash, Header, IpsecDirection, IpsecKey, KeyType, MetaKey, Numgen, NumgenMode, OsfTtl, Payload,
     PayloadBase, PayloadField, RtKey, SetName, SocketKey, TunnelKey, Value, symbol,
 };
 use crate::json::literal;
@@ -113,7 +113,7 @@ impl Reader<'_> {
 
     fn map<'a>(&self, body: &'a Json, want: &[Field]) -> Result<'a, Expression> {
         let fields = Fields::of(body)?;
-        let data = DataKind::Value { data: crate::ir::KeyType::concat(want.iter().cloned()), interval: false };
+        let data = DataKind::Value { data: KeyType::concat(want.iter().cloned()).anonymous(), interval: false };
         let (key, map) = self.look_up(&fields, &data)?;
         Ok(Expression::Map { key: Box::new(key), map: Box::new(map) })
     }
@@ -143,10 +143,12 @@ impl Reader<'_> {
         let own =
             !types.is_empty() && (want.is_empty() || !matches!(left, Expression::Value(_) | Expression::Binary { .. }));
         let types = if own { &types } else { want };
-        let shift = matches!(op, BinaryOp::Lshift | BinaryOp::Rshift);
+        let is_shift = |op: BinaryOp| matches!(op, BinaryOp::Lshift | BinaryOp::Rshift);
         let bits = Field { bits: 32, byte_order: ByteOrder::Host, ..Field::of_type(DataType::Integer) };
-        let types = if shift { std::slice::from_ref(&bits) } else { types };
         for operand in rest {
+            // A number of bits is a plain number, and so is what was shifted.
+            let shift = is_shift(op) || matches!(left, Expression::Binary { op, .. } if is_shift(op));
+            let types = if shift { std::slice::from_ref(&bits) } else { types };
             let right = match operand {
                 Json::Array(flags) if op == BinaryOp::And => {
                     Expression::List(flags.iter().map(|flag| self.expression(flag, types)).collect::<Result<'_, _>>()?)
@@ -164,37 +166,9 @@ impl Reader<'_> {
 
     /// The fields that a value of that expression has; none where that is not known.
     pub(super) fn fields_of(&self, expression: &Expression) -> Vec<Field> {
-        match expression {
-            Expression::Concat(parts) => {
-                let fields = parts.iter().map(|part| match self.fields_of(part).as_slice() {
-                    [field] => Some(field.clone()),
-                    _ => None,
-                });
-                fields.collect::<Option<_>>().unwrap_or_default()
-            }
-            Expression::Map { map, .. } => match &**map {
-                Expression::SetRef(name) => match self.set_types(name) {
-                    Some((_, DataKind::Value { data, .. })) => plain(data.fields),
-                    _ => Vec::new(),
-                },
-                Expression::Set(set) => match &set.data {
-                    DataKind::Value { data, .. } => data.fields.clone(),
-                    _ => Vec::new(),
-                },
-                _ => Vec::new(),
-            },
-            single => single
-                .typed()
-                .map(|(datatype, bits, byte_order)| Field { datatype, bits, byte_order, declared_as: None })
-                .into_iter()
-                .collect(),
-        }
+        let table = self.table.as_ref().and_then(|table| self.parsed.ruleset.find(table));
+        KeyType::of(expression, table).map(|key| key.anonymous().fields).unwrap_or_default()
     }
-}
-
-/// Fields without the expressions that declared them.
-fn plain(fields: Vec<Field>) -> Vec<Field> {
-    fields.into_iter().map(|field| Field { declared_as: None, ..field }).collect()
 }
 
 /// Flags that are one value with all their bits; `None` if one is no literal flag.

@@ -2,7 +2,7 @@
 
 use serde_json::Value as Json;
 
-use super::command::{Verb, missing};
+use super::command::missing;
 use super::element::{milliseconds, with_intervals};
 use super::fields::{self, Fields};
 use super::statement::{limit_of, synproxy};
@@ -10,7 +10,7 @@ use super::{Reader, Result, Trouble};
 use crate::ir::{
     AnySet, BaseChain, Chain, ChainName, ChainType, Comment, Counter, DataKind, DataType, DeviceName, Expression,
     Family, Field, Flowtable, Hook, KeyType, Object, ObjectKind, ObjectType, Opaque, Policy, Priority, Quota, Rule,
-    SetFlags, SetPolicy, SetSpec, TableFlags, TableId, symbol,
+    SetFlags, SetPolicy, SetSpec, TableFlags, TableId, Verb, symbol,
 };
 
 fn comment<'a>(fields: &Fields<'a>) -> Result<'a, Option<Comment>> {
@@ -52,7 +52,7 @@ impl Reader<'_> {
     pub(super) fn rule<'a>(
         &mut self,
         item: &'a Json,
-        verb: Verb,
+        verb: Option<Verb>,
         handle: Option<u64>,
         fields: &Fields<'a>,
     ) -> Result<'a, ()> {
@@ -65,23 +65,23 @@ impl Reader<'_> {
         let index = fields.find_number::<usize>("index")?;
         let handles = self.handles.entry((id.clone(), chain.clone())).or_default();
         let by_handle = handle
-            .filter(|_| verb != Verb::Listed)
+            .filter(|_| verb.is_some())
             .and_then(|handle| handles.iter().position(|other| *other == Some(handle)));
         let count = handles.len();
-        if matches!(verb, Verb::Delete | Verb::Destroy | Verb::Replace) && by_handle.is_none() {
+        if matches!(verb, Some(Verb::Delete | Verb::Destroy | Verb::Replace)) && by_handle.is_none() {
             return match verb {
-                Verb::Destroy => Ok(()),
+                Some(Verb::Destroy) => Ok(()),
                 _ => Err(missing(fields, "there is no rule of that handle in this document".into())),
             };
         }
         let at = match (verb, by_handle.or(index)) {
-            (Verb::Delete | Verb::Destroy, at) => {
+            (Some(Verb::Delete | Verb::Destroy), at) => {
                 let at = at.unwrap_or(0);
                 handles.remove(at);
                 self.parsed.ruleset.table_mut(&id).chain_mut(&chain).rules.remove(at);
                 return Ok(());
             }
-            (Verb::Insert, at) => at.unwrap_or(0).min(count),
+            (Some(Verb::Insert), at) => at.unwrap_or(0).min(count),
             (_, Some(at)) => (at + 1).min(count),
             (_, None) => count,
         };
@@ -89,10 +89,10 @@ impl Reader<'_> {
         self.report_unknown(item, fields);
         let handles = self.handles.entry((id.clone(), chain.clone())).or_default();
         let rules = &mut self.parsed.ruleset.table_mut(&id).chain_mut(&chain).rules;
-        if let (Verb::Replace, Some(at)) = (verb, by_handle) {
+        if let (Some(Verb::Replace), Some(at)) = (verb, by_handle) {
             rules[at] = rule;
         } else {
-            handles.insert(at, handle.filter(|_| verb == Verb::Listed));
+            handles.insert(at, handle.filter(|_| verb.is_none()));
             rules.insert(at, rule);
         }
         Ok(())
@@ -151,6 +151,7 @@ impl Reader<'_> {
         fields.flags("flags", known)?;
         spec.comment = comment(fields)?;
         spec.timeout_ms = milliseconds(fields, "timeout")?;
+        spec.flags.timeout |= spec.timeout_ms.is_some();
         let gc_interval = milliseconds(fields, "gc-interval")?;
         spec.gc_interval_ms = gc_interval.map(|interval| interval.try_into().unwrap_or(u32::MAX));
         spec.size = fields.find_number("size")?;

@@ -3,40 +3,8 @@
 use super::super::lex::{Kind, Sign};
 use super::{Fail, Parser, Pending, Place, Result};
 use crate::ir::{
-    Chain, ChainName, Family, ObjectName, ObjectType, Ruleset, SetName, Table, TableFlags, TableId, TableName,
+    Chain, ChainName, Family, ObjectName, ObjectType, Ruleset, SetName, Table, TableFlags, TableId, TableName, Verb,
 };
-
-/// What a command does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verb {
-    Add,
-    Create,
-    Insert,
-    Replace,
-    Delete,
-    Destroy,
-    Flush,
-    Rename,
-    /// `list`, `reset`, `monitor`, `describe`…: leaves the ruleset as it is.
-    Look,
-}
-
-const VERBS: &[(&str, Verb)] = &[
-    ("add", Verb::Add),
-    ("create", Verb::Create),
-    ("insert", Verb::Insert),
-    ("replace", Verb::Replace),
-    ("delete", Verb::Delete),
-    ("destroy", Verb::Destroy),
-    ("flush", Verb::Flush),
-    ("rename", Verb::Rename),
-    ("list", Verb::Look),
-    ("reset", Verb::Look),
-    ("get", Verb::Look),
-    ("export", Verb::Look),
-    ("monitor", Verb::Look),
-    ("describe", Verb::Look),
-];
 
 /// What a command is about.
 const OBJECTS: &[&str] = &[
@@ -67,7 +35,7 @@ pub fn is_likely(text: &str) -> bool {
     let Some(line) = lines.next() else { return false };
     let end = line.find(|sign: char| !sign.is_ascii_alphanumeric() && sign != '_').unwrap_or(line.len());
     let (word, rest) = line.split_at(end);
-    let known = VERBS.iter().any(|(verb, _)| *verb == word) || OBJECTS.contains(&word) || DIRECTIVES.contains(&word);
+    let known = Verb::from_keyword(word).is_some() || OBJECTS.contains(&word) || DIRECTIVES.contains(&word);
     known && !rest.starts_with(':')
 }
 
@@ -94,14 +62,14 @@ impl Parser<'_> {
 
     fn command(&mut self) -> Result<()> {
         let word = self.peek_word();
-        match VERBS.iter().find(|(name, _)| *name == word) {
-            Some((_, verb)) => {
+        match Verb::from_keyword(word) {
+            Some(verb) => {
                 self.bump();
-                self.about(*verb)
+                self.about(verb)
             }
             None if OBJECTS.contains(&word) => self.about(Verb::Add),
             None => {
-                let words = VERBS.iter().map(|(name, _)| *name).chain(OBJECTS.iter().copied());
+                let words = Verb::WORDS.iter().map(|(name, _)| *name).chain(OBJECTS.iter().copied());
                 let expected = crate::text::nearest(word, words).map_or("a command".into(), |near| format!("`{near}`"));
                 let name = self.next_name();
                 Fail::expected(self.span(), format!("{name} is no command"), expected)

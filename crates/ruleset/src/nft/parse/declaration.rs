@@ -231,7 +231,10 @@ impl Parser<'_> {
             "type" => *declared = Some(self.types()?),
             "typeof" => *declared = Some(self.types_of()?),
             "flags" => self.set_flags(spec)?,
-            "timeout" => spec.timeout_ms = Some(self.duration()?),
+            "timeout" => {
+                spec.timeout_ms = Some(self.duration()?);
+                spec.flags.timeout = true;
+            }
             "gc-interval" => {
                 let span = self.span();
                 let interval = self.duration()?;

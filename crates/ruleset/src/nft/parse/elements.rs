@@ -1,7 +1,6 @@
 //! Elements with the types of their set.
 
 use super::raw::{Node, Raw, RawData, RawElement};
-use super::typed::anonymous;
 use super::{Fail, Parser, Result};
 use crate::ir::{
     AnonymousSet, Data, DataKind, DataType, Element, ElementExtra, Elements, Expression, Field, Key, KeyType, Packed,
@@ -50,7 +49,7 @@ impl Parser<'_> {
         key: &KeyType,
         mut data: DataKind,
     ) -> Result<Expression> {
-        let mut key = anonymous(key);
+        let mut key = key.clone().anonymous();
         names_for_indices(self, &elements, &mut key);
         let mut typed = Vec::with_capacity(elements.len());
         for element in elements {

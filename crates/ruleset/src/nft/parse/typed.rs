@@ -3,7 +3,7 @@
 use super::super::lex::Kind;
 use super::raw::{Node, Raw};
 use super::{Fail, Parser, Result};
-use crate::ir::{AnySet, BinaryOp, CtKey, DataKind, DataType, Expression, Field, KeyType, Payload, Value, symbol};
+use crate::ir::{AnySet, BinaryOp, DataKind, DataType, Expression, Field, KeyType, Value, symbol};
 use crate::text::Span;
 
 impl Parser<'_> {
@@ -14,32 +14,8 @@ impl Parser<'_> {
 
     /// The type of what an expression gives.
     pub(super) fn key_type(&self, expression: &Expression) -> Option<KeyType> {
-        match expression {
-            Expression::Concat(parts) => {
-                let mut fields = Vec::with_capacity(parts.len());
-                for part in parts {
-                    fields.extend(self.key_type(part)?.fields);
-                }
-                Some(KeyType { fields })
-            }
-            Expression::Map { map, .. } => match &**map {
-                Expression::SetRef(name) => match self.set_of(name.as_str())?.data_kind() {
-                    DataKind::Value { data, .. } => Some(data),
-                    _ => None,
-                },
-                Expression::Set(set) => match &set.data {
-                    DataKind::Value { data, .. } => Some(data.clone()),
-                    _ => None,
-                },
-                _ => None,
-            },
-            // The length depends on a family that is not known here.
-            Expression::Ct { key: CtKey::Saddr | CtKey::Daddr, .. } => None,
-            Expression::Fib { result: crate::ir::FibResult::Oif, .. } => {
-                Field::of_expression(expression.clone()).map(KeyType::single)
-            }
-            _ => Field::of_expression(expression.clone()).map(KeyType::single),
-        }
+        let table = self.table.as_ref().and_then(|table| self.ruleset.find(table));
+        KeyType::of(expression, table)
     }
 
     /// What was written where no type is known yet: selectors and what is made of them.
@@ -202,27 +178,13 @@ impl Parser<'_> {
                 let Some(types) = self.key_type(&key) else {
                     return Fail::new(map.span, "the key of this map has no type");
                 };
-                let kind = DataKind::Value { data: anonymous(data), interval: false };
+                let kind = DataKind::Value { data: data.clone().anonymous(), interval: false };
                 self.anonymous_map(elements, &types, kind)?
             }
             _ => self.set_ref(map)?,
         };
         Ok(Expression::Map { key: Box::new(key), map: Box::new(map) })
     }
-}
-
-/// The type of the elements of a set that belongs to a rule: without the expressions it was taken from, but where they
-/// say how values are written.
-pub(super) fn anonymous(key: &KeyType) -> KeyType {
-    let plain = |field: &Field| {
-        let tells = field.declared_as.as_deref().is_some_and(|declared_as| match declared_as {
-            Expression::Payload(Payload::Raw { .. }) | Expression::Socket { .. } => true,
-            Expression::Exthdr(exthdr) => exthdr.name.starts_with('@'),
-            _ => false,
-        });
-        Field { declared_as: field.declared_as.clone().filter(|_| tells), ..*field }
-    };
-    KeyType { fields: key.fields.iter().map(plain).collect() }
 }
 
 /// The bits of all values together.

@@ -31,7 +31,7 @@ fn declaration(out: Out<'_>, spec: &SetSpec, kind: &DataKind) -> fmt::Result {
     if let Some(size) = spec.size {
         writeln!(out, "\t\tsize {size}")?;
     }
-    flags(out, spec.flags)?;
+    flags(out, spec)?;
     if spec.auto_merge {
         out.write_str("\t\tauto-merge\n")?;
     }
@@ -91,14 +91,17 @@ fn fields(out: Out<'_>, key: &KeyType, typeof_: bool) -> fmt::Result {
     })
 }
 
-fn flags(out: Out<'_>, flags: SetFlags) -> fmt::Result {
+/// A time for all elements says already that they have one; nft leaves that flag out, if it is the only one.
+fn flags(out: Out<'_>, spec: &SetSpec) -> fmt::Result {
+    let flags = spec.flags;
     let named = [
         (flags.constant, "constant"),
         (flags.dynamic, "dynamic"),
         (flags.interval, "interval"),
         (flags.timeout, "timeout"),
     ];
-    if named.iter().all(|(set, _)| !set) {
+    let said = SetFlags { timeout: flags.timeout && spec.timeout_ms.is_some(), ..SetFlags::default() };
+    if flags == SetFlags::default() || flags == said {
         return Ok(());
     }
     out.write_str("\t\tflags ")?;
