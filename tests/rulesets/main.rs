@@ -23,6 +23,7 @@ fn main() -> ExitCode {
             trial("a_refused_rule_is_named_with_its_place", refused),
             trial("interfaces_are_those_of_the_namespace", interfaces),
             trial("a_dry_run_changes_nothing", dry_run),
+            trial("two_files_are_compared_without_a_kernel", two_files),
             trial("what_is_shown_is_what_nft_lists", show::whole),
             trial("handles_are_those_nft_shows", show::handles),
             trial("a_part_is_shown_as_nft_lists_it", show::parts),
@@ -173,4 +174,33 @@ fn dry_run() {
         assert!(output.stdout.starts_with("+ table inet filter\n"), "{}", output.stdout);
         assert_eq!(listing(), "");
     }
+}
+
+fn two_files() {
+    let host = concat!(env!("CARGO_MANIFEST_DIR"), "/rulesets/host.nft");
+    let same = Output { code: 0, stdout: String::new(), stderr: String::new() };
+    assert_eq!(with(&["diff", "--against", host], HOST), same);
+    let json = rulectl(&["parse", "--to", "json", host], "").stdout;
+    assert_eq!(with(&["diff", "--against", host], &json), same);
+    let changed = HOST.replace("iif \"lo\" accept", "iif { \"lo\", \"eth0\" } accept");
+    let changed =
+        changed[..changed.find("table ip nat").expect("the host has one")].to_owned() + "table ip more {\n}\n";
+    let output = with(&["diff", "--against", host], &changed);
+    assert_eq!((output.code, output.stderr.as_str()), (1, ""));
+    insta::assert_snapshot!(output.stdout, @r#"
+    - table ip nat
+    -   map forwards { type inet_service : ipv4_addr . inet_service }
+    -     2222 : 192.168.10.5 . 22
+    -     8443 : 192.168.10.9 . 443
+    -   chain prerouting { type nat hook prerouting priority dstnat; policy accept }
+    -     dnat ip to tcp dport map @forwards
+    -   chain postrouting { type nat hook postrouting priority srcnat; policy accept }
+    -     ip saddr 192.168.10.0/24 oifname "wan0" masquerade random
+    -     oifname "wan1" snat to 203.0.113.77-203.0.113.80
+    ~ table inet filter
+    ~   chain input
+    -     iif "lo" accept comment "ourselves"
+    +     iif { "lo", "eth0" } accept comment "ourselves"
+    + table ip more
+    "#);
 }

@@ -38,7 +38,7 @@ pub(crate) enum Color {
 pub(crate) enum Command {
     /// Print the rules a service map compiles to, or a ruleset in another form.
     Compile(Compile),
-    /// Show what `apply` would change. Exits with 0 if nothing, 1 if something.
+    /// Show what `apply` would change, or how two files differ. Exits with 0 if nothing does, 1 if something.
     Diff(Diff),
     /// Make the kernel's rules those of a service map or ruleset: the smallest change, in one atomic batch.
     Apply(Apply),
@@ -83,7 +83,7 @@ pub(crate) enum RulesetForm {
 }
 
 /// What rules are wanted, and what they depend on beside that.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub(crate) struct Source {
     /// Service maps: rulectl's own YAML or JSON, or Kubernetes objects (Services, EndpointSlices, Nodes) as
     /// `kubectl get -o yaml` prints them. Or rulesets: nft text, or JSON of `nft -j`. `-` is standard input. Several
@@ -135,7 +135,7 @@ impl From<LayoutArg> for Layout {
 }
 
 /// The node the rules are for. Each flag replaces the setting of the same name in the map's `node` block.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Node settings")]
 pub(crate) struct Node {
     /// Which node this is: endpoints that name it are local. A Kubernetes Node of that name gives its addresses.
@@ -232,6 +232,10 @@ pub(crate) struct Diff {
 
     #[command(flatten)]
     pub(crate) target: Target,
+
+    /// Compare with what this file says, of any form, instead of with a kernel. No kernel is needed then.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["netns", "backend"])]
+    pub(crate) against: Option<PathBuf>,
 
     /// How to print the difference.
     #[arg(short, long, value_name = "FORM", default_value = "text")]

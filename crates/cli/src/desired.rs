@@ -68,6 +68,20 @@ impl Desired {
         if errors.is_empty() { Ok(self) } else { Err(Failure::Parse { errors }) }
     }
 
+    /// The same for no machine: interfaces by numbers of our own.
+    pub(crate) fn number_interfaces(&mut self, index_of: impl FnMut(&str) -> Option<u32>) {
+        self.ruleset.number_interfaces(index_of);
+    }
+
+    /// What would change if it took the place of another, all of it.
+    pub(crate) fn replacing(&self, old: Self) -> Result<Diff, Failure> {
+        let live = Live::from(old.lower()?);
+        let Change { diff, lowered, .. } = self.compare(&live)?;
+        let gone = live.tables.keys().filter(|table| !lowered.tables.contains_key(*table));
+        let gone = gone.filter(|table| diff.tables.iter().all(|diff| diff.id != **table));
+        Ok(diff::removal(&live, gone, &Ownership::Declared)?.and(diff))
+    }
+
     /// What of a kernel it is about.
     pub(crate) fn scope(&self) -> Scope {
         match &self.origin {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use rulectl_netlink::{CommitError, Kernel};
+use rulectl_netlink::{CommitError, Kernel, interfaces};
 
 use crate::args::{Apply, Backend, DryRun};
 use crate::desired::{Change, Desired};
@@ -29,7 +29,7 @@ pub(crate) fn run(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure
             if how == DryRun::Kernel {
                 kernel.check(&change.plan).map_err(|error| failure(&desired, &change, error))?;
             }
-            terminal.print_diff(&change.diff.to_string())?;
+            terminal.print_diff(&change.diff.render(usize::MAX).naming(&interfaces::name_of).to_string())?;
             terminal.note(match how {
                 DryRun::Plan => "dry run: nothing was sent",
                 DryRun::Kernel => "dry run: the kernel would take this",

@@ -12,7 +12,7 @@ use super::{ChainChange, ChainDiff, ChainHead, Change, Diff, RuleEdit, SetDiff, 
 use crate::expr::Program;
 use crate::ir::{AnySet, Chain, ChainName, Element, Family, HasName, Named, Statement, TableFlags};
 use crate::lift::lift_program;
-use crate::nft::print_element;
+use crate::nft::{Detail, print_element, print_rule};
 
 /// How many things come, go and change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -40,13 +40,22 @@ pub struct Summary {
 pub struct Rendering<'a> {
     diff: &'a Diff,
     most: usize,
+    interface: Option<&'a dyn Fn(u32) -> Option<String>>,
+}
+
+impl<'a> Rendering<'a> {
+    /// The same with the names of interfaces in place of their indices.
+    #[must_use]
+    pub fn naming(self, interface: &'a dyn Fn(u32) -> Option<String>) -> Self {
+        Self { interface: Some(interface), ..self }
+    }
 }
 
 impl Diff {
     /// The difference as text, with at most so many elements of each set and rules of each chain; what is left out is
     /// counted. [`Display`] leaves out nothing.
     pub fn render(&self, most: usize) -> Rendering<'_> {
-        Rendering { diff: self, most }
+        Rendering { diff: self, most, interface: None }
     }
 
     /// How many things come, go and change.
@@ -151,7 +160,7 @@ impl Display for Diff {
 
 impl Display for Rendering<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let mut page = Page { f, most: self.most };
+        let mut page = Page { f, most: self.most, interface: self.interface };
         self.diff.tables.iter().try_for_each(|table| page.table(table))
     }
 }
@@ -160,6 +169,7 @@ impl Display for Rendering<'_> {
 struct Page<'a, 'f> {
     f: &'a mut Formatter<'f>,
     most: usize,
+    interface: Option<&'a dyn Fn(u32) -> Option<String>>,
 }
 
 /// How deep lines are.
@@ -184,7 +194,8 @@ impl Page<'_, '_> {
         diff.sets.iter().try_for_each(|set| self.set(set))?;
         diff.flowtables.iter().try_for_each(|change| self.item(change, one_line))?;
         let sets = sets(diff);
-        let text = |program: &Program| rule_text(diff.id.family, &sets, program);
+        let interface = self.interface;
+        let text = |program: &Program| rule_text(diff.id.family, &sets, program, interface);
         diff.chains.iter().try_for_each(|chain| self.chain(chain, &text))
     }
 
@@ -308,10 +319,15 @@ fn sets(diff: &TableDiff) -> Named<AnySet> {
 }
 
 /// A rule as nft writes it; as the kernel's expressions where it cannot be.
-fn rule_text(family: Family, sets: &Named<AnySet>, program: &Program) -> String {
+fn rule_text(
+    family: Family,
+    sets: &Named<AnySet>,
+    program: &Program,
+    interface: Option<&dyn Fn(u32) -> Option<String>>,
+) -> String {
     let rule = lift_program(family, sets, program);
     if !rule.statements.iter().any(|statement| matches!(statement, Statement::Opaque(_))) {
-        return rule.to_string();
+        return print_rule(&rule, Detail { interface, ..Detail::default() });
     }
     let exprs: Vec<_> = program.exprs.iter().map(ToString::to_string).collect();
     let comment = program.comment.as_ref().map_or_else(String::new, |comment| format!(" comment \"{comment}\""));

@@ -13,5 +13,5 @@ mod print;
 mod source;
 
 pub use parse::{Parsed, is_likely, parse, parse_all, parse_with};
-pub use print::{Detail, State, Subject, print, print_element, print_with};
+pub use print::{Detail, State, Subject, print, print_element, print_rule, print_with};
 pub use source::{Loader, NoIncludes};

@@ -37,6 +37,13 @@ pub fn print_with(ruleset: &Ruleset, detail: Detail<'_>) -> String {
     text.into_text()
 }
 
+/// A rule on one line, as in any family, with more or less detail.
+pub fn print_rule(rule: &Rule, detail: Detail<'_>) -> String {
+    let mut text = Detailed::new(detail);
+    rule::rule(&mut text, None, rule, 0).expect("a string takes all text");
+    text.into_text()
+}
+
 /// An element of a set or map, as it stands between the braces.
 pub fn print_element(set: &AnySet, element: &Element) -> String {
     let mut text = String::new();
