@@ -175,13 +175,14 @@ fn map(services: u32) -> ServiceMap {
     let service = |number: u32| Service {
         name: ServiceName::new("bench", &format!("svc-{number:05}")),
         cluster_ips: vec![Ipv4Addr::from(0x0a60_0000 + number).into()],
-        external_ips: Vec::new(),
         ports: vec![ServicePort {
             name: None,
             protocol: Protocol::Tcp,
             port: 80,
             endpoints: (0..ENDPOINTS).map(|slot| endpoint(number * ENDPOINTS + slot)).collect(),
+            ..ServicePort::default()
         }],
+        ..Service::default()
     };
     let node = NodeSettings {
         name: Some("node-0".to_owned()),

@@ -13,7 +13,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         services: vec![Service {
             name: ServiceName::new("shop", "web"),
             cluster_ips: vec!["10.96.0.10".parse()?],
-            external_ips: Vec::new(),
             ports: vec![ServicePort {
                 name: None,
                 protocol: Protocol::Tcp,
@@ -22,7 +21,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     Endpoint::new("10.244.0.11".parse()?, 8080),
                     Endpoint::new("10.244.1.12".parse()?, 8080),
                 ],
+                ..ServicePort::default()
             }],
+            ..Service::default()
         }],
     };
     let options = CompileOptions::default();

@@ -37,12 +37,13 @@ fn web(endpoints: &[&str]) -> Result<Service, Box<dyn Error>> {
     Ok(Service {
         name: ServiceName::new("shop", "web"),
         cluster_ips: vec!["10.96.0.10".parse()?],
-        external_ips: Vec::new(),
         ports: vec![ServicePort {
             name: None,
             protocol: Protocol::Tcp,
             port: 80,
             endpoints: endpoints.collect::<Result<_, Box<dyn Error>>>()?,
+            ..ServicePort::default()
         }],
+        ..Service::default()
     })
 }

@@ -18,8 +18,8 @@ fn map(services: u32) -> ServiceMap {
         Service {
             name: ServiceName::new("shop", &format!("s{n}")),
             cluster_ips: vec![(0x0a60_0000 + n).to_be_bytes().into()],
-            external_ips: Vec::new(),
-            ports: vec![ServicePort { name: None, protocol: Protocol::Tcp, port: 80, endpoints }],
+            ports: vec![ServicePort { protocol: Protocol::Tcp, port: 80, endpoints, ..ServicePort::default() }],
+            ..Service::default()
         }
     };
     let node = NodeSettings { name: Some("n1".to_owned()), masquerade_all: true, ..NodeSettings::default() };

@@ -90,11 +90,10 @@ fn services() -> Result<(), Failed> {
             name: None,
             protocol: Protocol::Tcp,
             port: 80,
-            endpoints: to
-                .iter()
-                .map(|to| Endpoint { address: to.parse().expect("an address"), port: 8080, weight: 1, node: None })
-                .collect(),
+            endpoints: to.iter().map(|to| Endpoint::new(to.parse().expect("an address"), 8080)).collect(),
+            ..ServicePort::default()
         }],
+        ..Service::default()
     };
     let mut map = ServiceMap::default();
     map.node.pod_cidrs = vec!["10.0.0.0/16".parse()?, "fd00::/64".parse()?];

@@ -99,6 +99,7 @@ impl Lab {
             protocol,
             port: PORT,
             endpoints: endpoints.clone(),
+            ..ServicePort::default()
         });
         ServiceMap {
             node: NodeSettings {
@@ -111,6 +112,7 @@ impl Lab {
                 cluster_ips: CLUSTER_IPS.map(|ip| ip.parse().expect("literal")).to_vec(),
                 external_ips: EXTERNAL_IPS.map(|ip| ip.parse().expect("literal")).to_vec(),
                 ports: ports.to_vec(),
+                ..Service::default()
             }],
         }
     }

@@ -19,14 +19,14 @@ pub(crate) fn service(family: Family, number: u8, port: ServicePort) -> Service 
     Service {
         name: ServiceName::new("shop", &format!("service-{number}")),
         cluster_ips: vec![vip(family, number)],
-        external_ips: Vec::new(),
         ports: vec![port],
+        ..Service::default()
     }
 }
 
 /// Port 80 of that protocol.
 pub(crate) fn port(protocol: Protocol, endpoints: impl IntoIterator<Item = Endpoint>) -> ServicePort {
-    ServicePort { name: None, protocol, port: 80, endpoints: endpoints.into_iter().collect() }
+    ServicePort { protocol, port: 80, endpoints: endpoints.into_iter().collect(), ..ServicePort::default() }
 }
 
 /// A node that tells pods in every way there is.

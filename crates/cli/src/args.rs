@@ -162,13 +162,27 @@ pub(crate) struct Node {
     #[arg(long = "pod-interface-prefix", value_name = "PREFIX", value_delimiter = ',')]
     pub(crate) pod_interface_prefixes: Vec<String>,
 
-    /// Networks that virtual addresses of services are taken from.
+    /// Networks that virtual addresses of services are taken from. What is sent to an address in them that no service
+    /// has is dropped; where the map's objects alone tell the networks, that needs `--drop-unallocated`.
     #[arg(long = "service-cidr", value_name = "CIDR", value_delimiter = ',')]
     pub(crate) service_cidrs: Vec<IpNet>,
+
+    /// Drop what is sent to addresses in the networks of services that no service has.
+    #[arg(long = "drop-unallocated")]
+    pub(crate) drop_unallocated: bool,
+
+    /// The zone the node is in, which endpoints may be meant for.
+    #[arg(long = "zone", value_name = "NAME")]
+    pub(crate) zone: Option<String>,
 
     /// On which of the node's addresses node ports answer: `primary`, `all`, or networks.
     #[arg(long = "nodeport-addresses", value_name = "ADDRESSES", value_delimiter = ',')]
     pub(crate) nodeport_addresses: Vec<String>,
+
+    /// Have node ports answer on 127.0.0.1 too, if it is among their addresses. `apply` then sets `route_localnet`, and
+    /// the rules keep everyone else away from what listens there.
+    #[arg(long = "localhost-nodeports")]
+    pub(crate) localhost_nodeports: bool,
 
     /// Masquerade all traffic to cluster IPs, also that of pods.
     #[arg(long = "masquerade-all")]

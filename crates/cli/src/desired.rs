@@ -27,7 +27,11 @@ pub(crate) struct Desired {
 #[derive(Clone)]
 enum Origin {
     /// Services: these tables are ours, whether wanted or not, if they carry our mark.
-    Services { tables: Vec<TableId> },
+    Services {
+        tables: Vec<TableId>,
+        /// Whether node ports answer on 127.0.0.1.
+        localhost_nodeports: bool,
+    },
     /// A ruleset: the tables it declares, whoever made them.
     Ruleset,
 }
@@ -49,7 +53,7 @@ impl Desired {
                 let compiled = service::compile(&map, &input::options(source, Layout::Maps));
                 terminal.findings(&compiled.findings);
                 let tables = target::tables(&source.table).to_vec();
-                let origin = Origin::Services { tables };
+                let origin = Origin::Services { tables, localhost_nodeports: map.node.localhost_nodeports };
                 Self { ruleset: compiled.ruleset, sources: Sources::default(), origin }
             }
             Loaded::Ruleset(Document { ruleset, sources }) => Self { ruleset, sources, origin: Origin::Ruleset },
@@ -85,9 +89,14 @@ impl Desired {
     /// What of a kernel it is about.
     pub(crate) fn scope(&self) -> Scope {
         match &self.origin {
-            Origin::Services { tables } => Scope::tables(tables.iter().cloned()),
+            Origin::Services { tables, .. } => Scope::tables(tables.iter().cloned()),
             Origin::Ruleset => Scope::tables(self.ruleset.tables().map(|table| table.id())),
         }
+    }
+
+    /// Whether node ports answer on 127.0.0.1.
+    pub(crate) fn localhost_nodeports(&self) -> bool {
+        matches!(self.origin, Origin::Services { localhost_nodeports: true, .. })
     }
 
     /// The ruleset itself.
@@ -110,7 +119,7 @@ impl Desired {
     pub(crate) fn compare(&self, live: &Live) -> Result<Change, Failure> {
         let mut ruleset = self.ruleset.clone();
         let (ownership, stale) = match &self.origin {
-            Origin::Services { tables } => {
+            Origin::Services { tables, .. } => {
                 service::align(&mut ruleset, live);
                 (target::ours(), tables.as_slice())
             }

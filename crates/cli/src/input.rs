@@ -168,7 +168,10 @@ fn overrides(node: &Node) -> Result<NodeOverrides, Failure> {
         pod_bridges: node.pod_bridges.clone(),
         pod_interface_prefixes: node.pod_interface_prefixes.clone(),
         service_cidrs: node.service_cidrs.clone(),
+        zone: node.zone.clone(),
         nodeport_addresses,
+        localhost_nodeports: node.localhost_nodeports,
+        drop_unallocated: node.drop_unallocated || !node.service_cidrs.is_empty(),
         masquerade_all: node.masquerade_all,
         mark_bit: node.mark_bit,
     })

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::process::{Command, ExitCode, Stdio};
 
 use rulectl_ruleset::iptables::{self, Family, IptablesPlan, IptablesRuleset};
-use rulectl_ruleset::service::{self, Layout};
+use rulectl_ruleset::service::{self, Layout, NodeSettings};
 
 use crate::DIFFERS;
 use crate::args::{Apply, Backend, Delete, Diff, DiffForm, DryRun, Source, Target};
@@ -54,9 +54,12 @@ struct Step {
 }
 
 pub(crate) fn apply(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure> {
-    let steps = prepare(&args.source, &args.target, terminal)?;
+    let Prepared { steps, node } = prepare(&args.source, &args.target, terminal)?;
     match args.dry_run {
-        None => commit(&steps, terminal)?,
+        None => {
+            commit(&steps, terminal)?;
+            target::route_localnet(node.localhost_nodeports)?;
+        }
         Some(how) => {
             if how == DryRun::Kernel {
                 steps.iter().try_for_each(|step| step.tools.restore(&step.plan.text().to_string(), true))?;
@@ -69,7 +72,7 @@ pub(crate) fn apply(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failu
 }
 
 pub(crate) fn diff(args: &Diff, terminal: &Terminal) -> Result<ExitCode, Failure> {
-    let steps = prepare(&args.source, &args.target, terminal)?;
+    let Prepared { steps, .. } = prepare(&args.source, &args.target, terminal)?;
     match args.output {
         DiffForm::Text => terminal.print_diff(&render(&steps))?,
         DiffForm::Json => {
@@ -87,8 +90,14 @@ pub(crate) fn delete(args: &Delete, terminal: &Terminal) -> Result<ExitCode, Fai
     Ok(ExitCode::SUCCESS)
 }
 
+/// What is to be done, and for which node.
+struct Prepared {
+    steps: Vec<Step>,
+    node: NodeSettings,
+}
+
 /// Compiles a source for both families and compares it with what is there.
-fn prepare(source: &Source, kernel: &Target, terminal: &Terminal) -> Result<Vec<Step>, Failure> {
+fn prepare(source: &Source, kernel: &Target, terminal: &Terminal) -> Result<Prepared, Failure> {
     if source.layout.is_some_and(|layout| Layout::from(layout) == Layout::Maps) {
         return Err(Failure::Usage(
             "the maps layout needs nftables: use --layout chains with this back end".to_owned(),
@@ -107,7 +116,7 @@ fn prepare(source: &Source, kernel: &Target, terminal: &Terminal) -> Result<Vec<
     findings.sort();
     findings.dedup();
     terminal.findings(&findings);
-    Ok(steps)
+    Ok(Prepared { steps, node: map.node })
 }
 
 /// The steps that are needed; none for a family that is as it should be.

@@ -1,5 +1,7 @@
 //! The kernel a command works on.
 
+use std::path::Path;
+
 use rulectl_netlink::NetlinkKernel;
 use rulectl_netlink::netns::Netns;
 use rulectl_ruleset::diff::Ownership;
@@ -29,4 +31,22 @@ pub(crate) fn tables(name: &TableName) -> [TableId; 2] {
 /// The tables that are ours to change: those with our comment.
 pub(crate) fn ours() -> Ownership {
     Ownership::Marked(Comment::new(TABLE_COMMENT).expect("our own comment is a legal one"))
+}
+
+/// Has the kernel route what is sent to loopback addresses, if node ports answer there.
+///
+/// Only after the rules are in place that keep everybody else away from what listens there; and never taken back, for
+/// who else relies on it is not known.
+pub(crate) fn route_localnet(localhost_nodeports: bool) -> Result<(), Failure> {
+    const SETTING: &str = "/proc/sys/net/ipv4/conf/all/route_localnet";
+    if !localhost_nodeports {
+        return Ok(());
+    }
+    let path = Path::new(SETTING);
+    let failure = |source| Failure::File { path: path.to_owned(), source };
+    if std::fs::read_to_string(path).map_err(failure)?.trim() != "1" {
+        std::fs::write(path, "1").map_err(failure)?;
+        tracing::info!("{SETTING} set to 1: node ports answer on 127.0.0.1");
+    }
+    Ok(())
 }

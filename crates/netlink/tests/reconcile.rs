@@ -56,8 +56,8 @@ fn service(name: &str, vip: [u8; 4], endpoints: &[u8]) -> Service {
     Service {
         name: ServiceName::new("", name),
         cluster_ips: vec![vip.into()],
-        external_ips: Vec::new(),
-        ports: vec![ServicePort { name: None, protocol: Protocol::Tcp, port: 80, endpoints }],
+        ports: vec![ServicePort { protocol: Protocol::Tcp, port: 80, endpoints, ..ServicePort::default() }],
+        ..Service::default()
     }
 }
 

@@ -1,6 +1,5 @@
 //! Service maps as users hold them: laws of reading and printing, the checked-in schema, the examples, real objects.
 
-use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
@@ -9,8 +8,8 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use rulectl_ruleset::service::{
-    Endpoint, Finding, Input, NodeOverrides, NodePortAddresses, NodeSettings, Protocol, Service, ServiceMap,
-    ServiceName, ServicePort, Severity, json_schema, looks_like, print, read,
+    Endpoint, Finding, Hints, Input, NodeOverrides, NodePortAddresses, NodeSettings, Protocol, Service, ServiceMap,
+    ServiceName, ServicePort, Severity, TrafficPolicy, json_schema, looks_like, print, read,
 };
 
 fn file(path: &str) -> PathBuf {
@@ -104,31 +103,49 @@ fn name() -> impl Strategy<Value = String> {
     ]
 }
 
-fn port() -> impl Strategy<Value = ((Protocol, u16), Vec<Endpoint>)> {
-    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp), Just(Protocol::Sctp)];
-    let endpoints = btree_map((address(), 1..=u16::MAX), (1..=u16::MAX, option::of(name())), 0..4);
-    let endpoints = endpoints.prop_map(|endpoints| {
-        let endpoint = |((address, port), (weight, node)): (_, (_, Option<String>))| Endpoint {
-            address,
-            port,
-            weight,
-            node: node.map(Into::into),
+fn endpoints() -> impl Strategy<Value = Vec<Endpoint>> {
+    let names = || vec(name().prop_map(Into::into), 0..2);
+    let hints = (names(), names()).prop_map(|(nodes, zones)| Hints { nodes, zones });
+    let more = (1..=u16::MAX, option::of(name()), any::<bool>(), hints);
+    btree_map((address(), 1..=u16::MAX), more, 0..4).prop_map(|endpoints| {
+        let endpoint = |((address, port), (weight, node, terminating, hints)): (_, (_, Option<String>, _, Hints))| {
+            let hints = (hints != Hints::default()).then(|| hints.into());
+            Endpoint { address, port, weight, node: node.map(Into::into), terminating, hints }
         };
         endpoints.into_iter().map(endpoint).collect()
-    });
-    ((protocol, 1..=u16::MAX), endpoints)
+    })
+}
+
+fn ports() -> impl Strategy<Value = Vec<ServicePort>> {
+    let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp), Just(Protocol::Sctp)];
+    let ports = btree_map((protocol, 1..=u16::MAX), (option::of(1..=u16::MAX), endpoints()), 0..4);
+    (ports, any::<bool>()).prop_map(|(ports, named)| {
+        let port = |(index, ((protocol, port), (node_port, endpoints))): (usize, _)| {
+            let name = named.then(|| format!("port-{index}").into());
+            ServicePort { name, protocol, port, node_port, endpoints }
+        };
+        ports.into_iter().enumerate().map(port).collect()
+    })
 }
 
 fn service() -> impl Strategy<Value = Service> {
     let addresses = || btree_set(address(), 0..3).prop_map(|set| set.into_iter().collect());
-    (addresses(), addresses(), vec(port(), 0..4), any::<bool>()).prop_map(
-        |(cluster_ips, external_ips, ports, named)| {
-            let ports: BTreeMap<_, _> = ports.into_iter().collect();
-            let port = |(index, ((protocol, port), endpoints)): (usize, ((Protocol, u16), Vec<Endpoint>))| {
-                ServicePort { name: named.then(|| format!("port-{index}").into()), protocol, port, endpoints }
-            };
-            let ports = ports.into_iter().enumerate().map(port).collect();
-            Service { name: ServiceName::new("", ""), cluster_ips, external_ips, ports }
+    let policy = || prop_oneof![Just(TrafficPolicy::Cluster), Just(TrafficPolicy::Local)];
+    let rest = (policy(), policy(), option::of(1..=u16::MAX));
+    ((addresses(), addresses(), addresses()), vec(net(), 0..3), rest, ports()).prop_map(
+        |((cluster_ips, external_ips, load_balancer_ips), source_ranges, rest, ports)| {
+            let (internal_traffic, external_traffic, health_check_node_port) = rest;
+            Service {
+                name: ServiceName::default(),
+                cluster_ips,
+                external_ips,
+                load_balancer_ips,
+                source_ranges,
+                internal_traffic,
+                external_traffic,
+                health_check_node_port,
+                ports,
+            }
         },
     )
 }
@@ -142,8 +159,11 @@ fn node() -> impl Strategy<Value = NodeSettings> {
     let nets = || vec(net(), 0..3);
     let names = || vec(name(), 0..2);
     let networks = (nets(), nets(), nets(), vec(address(), 0..3));
-    (option::of(name()), networks, names(), names(), nodeports, any::<bool>(), 0u8..32).prop_map(
-        |(name, networks, pod_bridges, pod_interface_prefixes, nodeport_addresses, masquerade_all, mark_bit)| {
+    let place = (option::of(name()), option::of(name()));
+    (place, networks, names(), names(), nodeports, any::<[bool; 3]>(), 0u8..32).prop_map(
+        |(place, networks, pod_bridges, pod_interface_prefixes, nodeport_addresses, switches, mark_bit)| {
+            let (name, zone) = place;
+            let [localhost_nodeports, drop_unallocated, masquerade_all] = switches;
             let (node_cidrs, pod_cidrs, service_cidrs, addresses) = networks;
             NodeSettings {
                 name,
@@ -153,7 +173,10 @@ fn node() -> impl Strategy<Value = NodeSettings> {
                 pod_bridges,
                 pod_interface_prefixes,
                 service_cidrs,
+                zone,
                 nodeport_addresses,
+                localhost_nodeports,
+                drop_unallocated,
                 masquerade_all,
                 mark_bit,
             }

@@ -57,6 +57,7 @@ fn named(at: u8, (outside, protocol, endpoints): Draft) -> Service {
         name: ServiceName::new("laws", &format!("service-{at}")),
         cluster_ips: vec![Ipv4Addr::new(10, 96, 0, at).into(), v6.into()],
         external_ips: if outside { vec![Ipv4Addr::new(192, 0, 2, at).into()] } else { Vec::new() },
-        ports: vec![ServicePort { name: None, protocol, port: 80, endpoints: endpoints.collect() }],
+        ports: vec![ServicePort { protocol, port: 80, endpoints: endpoints.collect(), ..ServicePort::default() }],
+        ..Service::default()
     }
 }

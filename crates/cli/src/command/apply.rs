@@ -23,7 +23,10 @@ pub(crate) fn run(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure
     let desired = desired.on_this_machine()?;
     let mut kernel = target::kernel()?;
     match args.dry_run {
-        None => commit(&mut kernel, &desired, terminal)?,
+        None => {
+            commit(&mut kernel, &desired, terminal)?;
+            target::route_localnet(desired.localhost_nodeports())?;
+        }
         Some(how) => {
             let change = desired.change(&mut kernel)?;
             if how == DryRun::Kernel {

@@ -16,11 +16,10 @@ fn services() -> ServiceMap {
             name: None,
             protocol: Protocol::Tcp,
             port: 80,
-            endpoints: to
-                .iter()
-                .map(|to| Endpoint { address: to.parse().unwrap(), port: 8080, weight: 1, node: None })
-                .collect(),
+            endpoints: to.iter().map(|to| Endpoint::new(to.parse().unwrap(), 8080)).collect(),
+            ..ServicePort::default()
         }],
+        ..Service::default()
     };
     let mut map = ServiceMap::default();
     map.node.pod_cidrs = vec!["10.0.0.0/16".parse().unwrap(), "fd00::/64".parse().unwrap()];

@@ -52,7 +52,11 @@ pub fn check_node(node: &NodeSettings) -> Vec<Finding> {
 pub fn check_service(service: &Service, node: &NodeSettings) -> Vec<Finding> {
     let mut report = Report::new(format!("service {}", service.name));
     let networks = Networks::of(node);
-    for (addresses, what) in [(&service.cluster_ips, "cluster IP"), (&service.external_ips, "external IP")] {
+    for (addresses, what) in [
+        (&service.cluster_ips, "cluster IP"),
+        (&service.external_ips, "external IP"),
+        (&service.load_balancer_ips, "load balancer IP"),
+    ] {
         for &address in addresses {
             virtual_address(address, what, &networks, &mut report);
         }
@@ -81,6 +85,7 @@ pub fn quarantine_service(service: &mut Service) {
     let possible = |address: &IpAddr| network::impossible(*address).is_none();
     service.cluster_ips.retain(possible);
     service.external_ips.retain(possible);
+    service.load_balancer_ips.retain(possible);
     for port in &mut service.ports {
         port.endpoints.retain(|endpoint| possible(&endpoint.address));
     }
@@ -237,8 +242,8 @@ fn families(service: &Service, port: &ServicePort, report: &mut Report) {
     let possible = |address: &IpAddr| network::impossible(*address).is_none();
     for family in [IpFamily::V4, IpFamily::V6] {
         let of_family = |address: &IpAddr| possible(address) && IpFamily::of(*address) == family;
-        let mut addresses = service.cluster_ips.iter().chain(&service.external_ips);
-        if port.endpoints.iter().any(|it| of_family(&it.address)) && !addresses.any(of_family) {
+        let mut addresses = service.virtual_addresses();
+        if port.endpoints.iter().any(|it| of_family(&it.address)) && !addresses.any(|address| of_family(&address)) {
             let label = label(port);
             let message = format!("port {label} has {family} endpoints, but the service has no {family} address");
             report.info(FindingKind::Ignored, message);
@@ -264,13 +269,14 @@ mod tests {
         Service {
             name: ServiceName::new("shop", "cart"),
             cluster_ips: cluster_ips.iter().map(|it| it.parse().unwrap()).collect(),
-            external_ips: Vec::new(),
             ports: vec![ServicePort {
                 name: None,
                 protocol: Protocol::Tcp,
                 port: 80,
                 endpoints: endpoints.iter().map(|it| Endpoint::new(it.parse().unwrap(), 8080)).collect(),
+                ..ServicePort::default()
             }],
+            ..Service::default()
         }
     }
 

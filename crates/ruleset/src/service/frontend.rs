@@ -1,7 +1,7 @@
 //! Who answers where: the frontends that services claim, and which of several claimants gets one.
 
 use std::fmt;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::ir::Family;
 
@@ -10,7 +10,8 @@ use super::{Finding, FindingKind, Protocol, Service, ServiceMap, ServiceName, Se
 /// The families of tables, in the order of addresses.
 pub(super) const FAMILIES: [Family; 2] = [Family::Ip, Family::Ip6];
 
-/// A virtual address, protocol and port: what a client connects to.
+/// A virtual address, protocol and port: what a client connects to. Or a node port: then the address is the
+/// unspecified one of its family, and stands for those of the node that node ports answer at.
 ///
 /// The order is that of the keys of the maps layout: by the bytes of address, protocol number and port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,11 +29,25 @@ impl Frontend {
     pub fn family(&self) -> Family {
         family_of(self.address)
     }
+
+    /// Whether it is a node port.
+    pub fn is_node_port(&self) -> bool {
+        self.address.is_unspecified()
+    }
+
+    fn node_port(family: Family, protocol: Protocol, port: u16) -> Self {
+        let address = if family == Family::Ip6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        Self { address, protocol, port }
+    }
 }
 
-/// `10.96.0.1:80/tcp`, `[fd00::1]:53/udp`.
+/// `10.96.0.1:80/tcp`, `[fd00::1]:53/udp`, `IPv4 node port 30080/tcp`.
 impl fmt::Display for Frontend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.is_node_port() {
+            let family = if self.address.is_ipv4() { "IPv4" } else { "IPv6" };
+            return write!(f, "{family} node port {}/{}", self.port, self.protocol);
+        }
         write!(f, "{}/{}", SocketAddr::new(self.address, self.port), self.protocol)
     }
 }
@@ -51,8 +66,19 @@ pub(super) struct Claim<'a> {
     pub service: &'a Service,
     /// By which of its ports.
     pub port: &'a ServicePort,
-    /// Whether the address is an external one: all traffic to it is masqueraded.
-    pub external: bool,
+    /// For whom.
+    pub reach: Reach,
+    /// Whether only clients in the service's source ranges get through.
+    pub restricted: bool,
+}
+
+/// For whom a frontend is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Reach {
+    /// Clients inside the cluster.
+    Cluster,
+    /// Clients outside it.
+    External,
 }
 
 /// The claims that hold, one a frontend and in the order of frontends, and what is wrong with the others.
@@ -101,23 +127,30 @@ pub(super) fn distinct(map: &ServiceMap) -> (Vec<&Service>, Vec<Finding>) {
 
 /// What one service claims, in the order of frontends, each once.
 ///
-/// An address that is both a cluster IP and an external one is claimed as external. Of two ports with one protocol and
-/// number the smaller one stays and the other is reported.
+/// An address that is both a cluster IP and an external one is claimed as external, one that is also a load balancer's
+/// as that. Of two ports with one protocol and number the smaller one stays and the other is reported.
 pub(super) fn claims_of<'a>(service: &'a Service, findings: &mut Vec<Finding>) -> Vec<Claim<'a>> {
-    let cluster = service.cluster_ips.iter().map(|address| (*address, false));
-    let external = service.external_ips.iter().map(|address| (*address, true));
-    let mut claims = Vec::with_capacity((service.cluster_ips.len() + service.external_ips.len()) * service.ports.len());
-    for (address, external) in cluster.chain(external) {
-        claims.extend(service.ports.iter().map(|port| {
-            let frontend = Frontend { address, protocol: port.protocol, port: port.port };
-            Claim { frontend, service, port, external }
-        }));
+    let addresses = [
+        (&service.cluster_ips, Reach::Cluster, false),
+        (&service.external_ips, Reach::External, false),
+        (&service.load_balancer_ips, Reach::External, true),
+    ];
+    let mut claims = Vec::with_capacity(service.virtual_addresses().count() * service.ports.len());
+    for (addresses, reach, restricted) in addresses {
+        for address in addresses {
+            claims.extend(service.ports.iter().map(|port| {
+                let frontend = Frontend { address: *address, protocol: port.protocol, port: port.port };
+                Claim { frontend, service, port, reach, restricted }
+            }));
+        }
     }
+    claims.extend(node_ports(service));
     claims.sort_by_key(|claim| claim.frontend);
     claims.dedup_by(|other, kept| {
         let same = other.frontend == kept.frontend;
         if same {
-            kept.external |= other.external;
+            kept.reach = kept.reach.max(other.reach);
+            kept.restricted |= other.restricted;
             if !std::ptr::eq(other.port, kept.port) {
                 if canonical_port(other.port) < canonical_port(kept.port) {
                     kept.port = other.port;
@@ -128,6 +161,18 @@ pub(super) fn claims_of<'a>(service: &'a Service, findings: &mut Vec<Finding>) -
         same
     });
     claims
+}
+
+/// The node ports a service claims, in the families it has addresses of.
+fn node_ports(service: &Service) -> impl Iterator<Item = Claim<'_>> {
+    let ports = service.ports.iter().filter_map(|port| Some((port, port.node_port?)));
+    ports.flat_map(move |(port, number)| {
+        let has_address = |family: &Family| service.virtual_addresses().any(|address| family_of(address) == *family);
+        FAMILIES.into_iter().filter(has_address).map(move |family| {
+            let frontend = Frontend::node_port(family, port.protocol, number);
+            Claim { frontend, service, port, reach: Reach::External, restricted: false }
+        })
+    })
 }
 
 /// That a claim is void, because the frontend belongs to another service.
@@ -146,6 +191,8 @@ fn canonical(service: &Service) -> Service {
     let mut service = service.clone();
     service.cluster_ips.sort();
     service.external_ips.sort();
+    service.load_balancer_ips.sort();
+    service.source_ranges.sort();
     service.ports = service.ports.iter().map(canonical_port).collect();
     service.ports.sort();
     service
@@ -167,7 +214,6 @@ mod tests {
         Service {
             name: ServiceName::new("", name),
             cluster_ips: cluster_ips.iter().map(|ip| ip.parse().unwrap()).collect(),
-            external_ips: Vec::new(),
             ports: ports
                 .iter()
                 .map(|(port, endpoint)| ServicePort {
@@ -175,8 +221,10 @@ mod tests {
                     protocol: Protocol::Tcp,
                     port: *port,
                     endpoints: vec![Endpoint::new(endpoint.parse().unwrap(), 8080)],
+                    ..ServicePort::default()
                 })
                 .collect(),
+            ..Service::default()
         }
     }
 
@@ -226,6 +274,6 @@ mod tests {
         both.external_ips = both.cluster_ips.clone();
         let mut findings = Vec::new();
         let claims = claims_of(&both, &mut findings);
-        assert!(claims.len() == 1 && claims[0].external && findings.is_empty());
+        assert!(claims.len() == 1 && claims[0].reach == Reach::External && findings.is_empty());
     }
 }

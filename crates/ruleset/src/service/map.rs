@@ -35,8 +35,15 @@ pub struct NodeSettings {
     pub pod_interface_prefixes: Vec<String>,
     /// The networks virtual addresses of services are taken from.
     pub service_cidrs: Vec<IpNet>,
+    /// The zone the node is in, as hints of endpoints name it.
+    pub zone: Option<String>,
     /// On which of the node's addresses node ports answer.
     pub nodeport_addresses: NodePortAddresses,
+    /// Whether node ports also answer on 127.0.0.1, if it is among their addresses. Works only where `route_localnet`
+    /// is set in the kernel; others than the node itself then reach nothing but node ports at loopback addresses.
+    pub localhost_nodeports: bool,
+    /// Whether what is sent to an address in `service_cidrs` that no service has is dropped.
+    pub drop_unallocated: bool,
     /// Whether all traffic to cluster IPs is masqueraded, also that of pods.
     pub masquerade_all: bool,
     /// The bit of the packet mark that says "masquerade", from 0 to 31. Only the chains layout uses one.
@@ -53,7 +60,10 @@ impl Default for NodeSettings {
             pod_bridges: Vec::new(),
             pod_interface_prefixes: Vec::new(),
             service_cidrs: Vec::new(),
+            zone: None,
             nodeport_addresses: NodePortAddresses::Primary,
+            localhost_nodeports: false,
+            drop_unallocated: false,
             masquerade_all: false,
             mark_bit: 14,
         }
@@ -66,14 +76,14 @@ pub enum NodePortAddresses {
     /// The first address of each family.
     #[default]
     Primary,
-    /// All local addresses.
+    /// All local addresses, those of loopback only where that is asked for.
     All,
-    /// Local addresses in these networks.
+    /// Local addresses in these networks, those of loopback only where that is asked for.
     Cidrs(Vec<IpNet>),
 }
 
 /// The name of a service: a namespace, which may be empty, and a name.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServiceName {
     /// The namespace; empty outside Kubernetes.
     pub namespace: Arc<str>,
@@ -135,20 +145,49 @@ impl fmt::Display for Protocol {
 }
 
 /// A service: addresses that stand for others.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Service {
     /// Its name, unique in a map.
     pub name: ServiceName,
     /// Virtual addresses for clients inside the cluster.
     pub cluster_ips: Vec<IpAddr>,
-    /// Virtual addresses for clients outside it: all of their traffic is masqueraded.
+    /// Virtual addresses for clients outside it.
     pub external_ips: Vec<IpAddr>,
+    /// Virtual addresses that load balancers send to, for clients outside it that are in the source ranges.
+    pub load_balancer_ips: Vec<IpAddr>,
+    /// Who gets through to the addresses of load balancers; of a family in which no network is given, nobody. None at
+    /// all: everyone.
+    pub source_ranges: Vec<IpNet>,
+    /// Which endpoints serve what comes to cluster IPs.
+    pub internal_traffic: TrafficPolicy,
+    /// Which endpoints serve what comes to all other addresses and to node ports.
+    pub external_traffic: TrafficPolicy,
+    /// Where the health of the service on this node is asked for, if it is.
+    pub health_check_node_port: Option<u16>,
     /// Its ports.
     pub ports: Vec<ServicePort>,
 }
 
+impl Service {
+    /// All its virtual addresses.
+    pub fn virtual_addresses(&self) -> impl Iterator<Item = IpAddr> {
+        self.cluster_ips.iter().chain(&self.external_ips).chain(&self.load_balancer_ips).copied()
+    }
+}
+
+/// Which endpoints may serve a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TrafficPolicy {
+    /// All. Clients outside the cluster are masqueraded, so that answers come back this way.
+    #[default]
+    Cluster,
+    /// Those of this node only; where it has none, connections are dropped. Clients outside the cluster keep their
+    /// address. Pods and the node itself are served by all endpoints at the addresses for clients outside.
+    Local,
+}
+
 /// A port of a service.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ServicePort {
     /// Its name, where it has one.
     pub name: Option<Arc<str>>,
@@ -156,8 +195,9 @@ pub struct ServicePort {
     pub protocol: Protocol,
     /// The port at the virtual addresses.
     pub port: u16,
-    /// Where its connections go, each by its weight; of both families. Usable ones only. None: connections are
-    /// rejected.
+    /// The port at the node's own addresses, in the families of the service's virtual addresses.
+    pub node_port: Option<u16>,
+    /// Where its connections go, each by its weight; of both families. None: connections are rejected.
     pub endpoints: Vec<Endpoint>,
 }
 
@@ -172,11 +212,24 @@ pub struct Endpoint {
     pub weight: u16,
     /// The node it is on, where that is known.
     pub node: Option<Arc<str>>,
+    /// Whether it is about to go: it still answers, but is used only where no other is.
+    pub terminating: bool,
+    /// For whom it is meant, where somebody chose.
+    pub hints: Option<Arc<Hints>>,
+}
+
+/// For whom an endpoint is meant. Heeded only if all endpoints that do not terminate have hints of that kind.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hints {
+    /// Clients on these nodes.
+    pub nodes: Vec<Arc<str>>,
+    /// Clients in these zones.
+    pub zones: Vec<Arc<str>>,
 }
 
 impl Endpoint {
     /// An endpoint of weight 1 on an unknown node.
     pub fn new(address: IpAddr, port: u16) -> Self {
-        Self { address, port, weight: 1, node: None }
+        Self { address, port, weight: 1, node: None, terminating: false, hints: None }
     }
 }

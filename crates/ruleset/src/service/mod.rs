@@ -8,16 +8,22 @@ mod frontend;
 mod map;
 mod maps;
 mod network;
+mod node_ports;
 mod pods;
 mod read;
 mod report;
+mod route;
 mod target;
+mod usable;
 
 pub use chains::{CompiledIptables, iptables};
 pub use check::{check, check_node, check_service, quarantine, quarantine_service};
 pub use compile::{CompileOptions, Compiled, DEFAULT_TABLE, Layout, TABLE_COMMENT, compile};
 pub use finding::{Finding, FindingKind, Severity};
 pub use frontend::Frontend;
-pub use map::{Endpoint, NodePortAddresses, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort};
+pub use map::{
+    Endpoint, Hints, NodePortAddresses, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort,
+    TrafficPolicy,
+};
 pub use maps::{Change, Edit, Tracker, align};
 pub use read::{Input, NodeOverrides, json_schema, looks_like, print, read};

@@ -1,29 +1,23 @@
 //! What every layout says about a map, beside what it makes of it.
 
-use std::net::IpAddr;
-
 use crate::ir::Family;
 
 use super::frontend::{Claim, family_of};
 use super::pods::{pod_interfaces, tells_pods};
 use super::target::Targets;
-use super::{Finding, FindingKind, Service, ServiceMap, ServicePort, Severity};
+use super::{Finding, FindingKind, ServiceMap, ServicePort, Severity};
 
 /// Whether the map has a virtual address of that family.
 pub(super) fn uses(map: &ServiceMap, family: Family) -> bool {
-    map.services.iter().any(|service| addresses(service).any(|address| family_of(address) == family))
-}
-
-/// All virtual addresses of a service.
-fn addresses(service: &Service) -> impl Iterator<Item = IpAddr> {
-    service.cluster_ips.iter().chain(&service.external_ips).copied()
+    map.services.iter().any(|service| service.virtual_addresses().any(|address| family_of(address) == family))
 }
 
 /// What is worth saying about a port that got a frontend.
-pub(super) fn port_findings(claim: &Claim<'_>, family: Family, targets: &Targets) -> Option<Finding> {
+pub(super) fn port_findings(claim: &Claim<'_>, anywhere: &Targets, here: &Targets) -> Option<Finding> {
     let ServicePort { protocol, port, endpoints, .. } = claim.port;
     let subject = || format!("service {}", claim.service.name);
-    if let Some(limit) = &targets.limit {
+    let family = claim.frontend.family();
+    if let Some(limit) = anywhere.limit.as_ref().or(here.limit.as_ref()) {
         return Some(Finding {
             severity: Severity::Warning,
             kind: FindingKind::Limit,
@@ -31,7 +25,7 @@ pub(super) fn port_findings(claim: &Claim<'_>, family: Family, targets: &Targets
             message: format!("port {port}/{protocol}: {limit}"),
         });
     }
-    targets.slots.is_empty().then(|| Finding {
+    anywhere.slots.is_empty().then(|| Finding {
         severity: Severity::Warning,
         kind: FindingKind::NoEndpoints,
         subject: subject(),

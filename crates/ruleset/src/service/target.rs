@@ -4,10 +4,7 @@ use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 
-use crate::ir::Family;
-
 use super::Endpoint;
-use super::frontend::family_of;
 
 /// The most slots a frontend has: slot numbers from here on are kept for endpoints of this node.
 pub(super) const SLOTS: usize = 65_536;
@@ -64,13 +61,13 @@ pub(super) struct Targets {
 }
 
 impl Targets {
-    /// The endpoints of `family`, as a node of that name sees them.
+    /// Those endpoints, which are of one family, as a node of that name sees them.
     ///
     /// An endpoint given twice counts once, with the larger weight; one of weight 0 gets nothing. Weights are divided
     /// by what they have in common; the shares of an endpoint are spread evenly over the slots.
-    pub(super) fn of(endpoints: &[Endpoint], family: Family, node: Option<&str>) -> Self {
+    pub(super) fn of(endpoints: &[&Endpoint], node: Option<&str>) -> Self {
         let mut shares: Vec<(Target, u32)> = Vec::with_capacity(endpoints.len());
-        shares.extend(endpoints.iter().filter(|e| family_of(e.address) == family && e.weight > 0).map(|endpoint| {
+        shares.extend(endpoints.iter().filter(|endpoint| endpoint.weight > 0).map(|endpoint| {
             let here = match (node, endpoint.node.as_deref()) {
                 (Some(node), Some(of_endpoint)) => node == of_endpoint,
                 _ => true,
@@ -160,7 +157,7 @@ mod tests {
             IpAddr::V4(address) => address.octets()[3],
             IpAddr::V6(_) => unreachable!("only IPv4 was asked for"),
         };
-        Targets::of(endpoints, Family::Ip, None).slots.iter().map(last).collect()
+        Targets::of(&endpoints.iter().collect::<Vec<_>>(), None).slots.iter().map(last).collect()
     }
 
     #[test]
@@ -179,17 +176,10 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_of_the_other_family_are_left_out() {
-        let endpoints = [endpoint(1, 1), Endpoint::new("fd00::1".parse().unwrap(), 80)];
-        assert_eq!(slots(&endpoints), [1]);
-        assert_eq!(Targets::of(&endpoints, Family::Ip6, None).slots.len(), 1);
-    }
-
-    #[test]
     fn targets_out_of_order_come_back_into_it() {
         for endpoints in [vec![endpoint(1, 20), endpoint(2, 10), endpoint(3, 30)], vec![endpoint(2, 7), endpoint(1, 7)]]
         {
-            let slots = Targets::of(&endpoints, Family::Ip, None).slots;
+            let slots = Targets::of(&endpoints.iter().collect::<Vec<_>>(), None).slots;
             let reversed = slots.iter().rev().copied().collect();
             assert_eq!(Targets::in_order(reversed), slots);
         }
@@ -198,7 +188,7 @@ mod tests {
     #[test]
     fn weights_beyond_the_limit_are_scaled_and_every_endpoint_keeps_a_slot() {
         let endpoints = [endpoint(1, 60_000), endpoint(2, 1), endpoint(3, 30_000)];
-        let targets = Targets::of(&endpoints, Family::Ip, None);
+        let targets = Targets::of(&endpoints.iter().collect::<Vec<_>>(), None);
         let count =
             |last: u8| targets.slots.iter().filter(|target| target.address == endpoint(last, 1).address).count();
         assert_eq!((count(1), count(2), count(3)), (681, 1, 341));
@@ -208,7 +198,7 @@ mod tests {
     #[test]
     fn only_an_endpoint_known_to_be_elsewhere_is_not_here() {
         let on = |node: Option<&str>| Endpoint { node: node.map(Into::into), ..endpoint(1, 1) };
-        let here = |node: Option<&str>, of: Option<&str>| Targets::of(&[on(of)], Family::Ip, node).slots[0].here;
+        let here = |node: Option<&str>, of: Option<&str>| Targets::of(&[&on(of)], node).slots[0].here;
         assert!(here(Some("n1"), Some("n1")) && here(Some("n1"), None) && here(None, Some("n1")));
         assert!(!here(Some("n1"), Some("n2")));
     }

@@ -7,7 +7,8 @@ use crate::iptables::{
 };
 use crate::service::{CompileOptions, Finding, Frontend, Protocol, ServiceMap};
 
-use super::layout::{ChainHash, ChainsLayout, EndpointChain, Identity, Outside, Reach, ServiceChain};
+use super::super::frontend::Reach;
+use super::layout::{ChainHash, ChainsLayout, EndpointChain, Identity, Outside, ServiceChain};
 use super::{layout_of, sort};
 
 /// What a map compiles to for iptables or ip6tables.

@@ -7,11 +7,12 @@ use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 
 use crate::ir::Family;
-use crate::service::frontend::{Claim, Frontend};
+use crate::service::frontend::{Claim, Frontend, Reach};
 use crate::service::pods::{pod_cidrs, pod_interfaces, tells_pods};
 use crate::service::report::port_findings;
-use crate::service::target::{Target, Targets};
-use crate::service::{Finding, NodeSettings, Protocol, ServiceName, ServicePort};
+use crate::service::route::{Lead, Route};
+use crate::service::target::Target;
+use crate::service::{Finding, FindingKind, NodeSettings, Protocol, ServiceName, ServicePort, Severity};
 
 /// What the chains of one family are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,15 +58,6 @@ pub(super) struct ServiceChain {
     pub endpoints: Vec<EndpointChain>,
     /// The sum of their shares.
     pub shares: u32,
-}
-
-/// For whom a virtual address is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reach {
-    /// Clients inside the cluster.
-    Cluster,
-    /// Clients outside it.
-    External,
 }
 
 /// The chain of an endpoint of a service port.
@@ -149,13 +141,17 @@ impl ChainsLayout {
         };
         let mut chains: BTreeMap<_, Option<ServiceChain>> = BTreeMap::new();
         for claim in claims.iter().filter(|claim| claim.frontend.family() == family) {
+            if !is_held(claim, node) {
+                findings.push(not_held(claim));
+                continue;
+            }
             let key = (&claim.service.name, claim.frontend.protocol, claim.frontend.port);
             let chain = chains.entry(key).or_insert_with(|| {
-                let targets = Targets::of(&claim.port.endpoints, family, node.name.as_deref());
-                findings.extend(port_findings(claim, family, &targets));
-                ServiceChain::of(claim, &targets.slots)
+                let route = Route::of(claim, node);
+                findings.extend(port_findings(claim, &route.anywhere, &route.here));
+                ServiceChain::of(claim, &route.anywhere.slots)
             });
-            let reach = if claim.external { Reach::External } else { Reach::Cluster };
+            let reach = claim.reach;
             if reach == Reach::Cluster {
                 layout.cluster_ips.insert(claim.frontend.address);
             }
@@ -166,6 +162,22 @@ impl ChainsLayout {
         }
         layout.services = chains.into_values().flatten().collect();
         layout
+    }
+}
+
+/// Whether the layout has chains for what a claim asks for.
+fn is_held(claim: &Claim<'_>, node: &NodeSettings) -> bool {
+    let handling = Route::of(claim, node).handling;
+    let everywhere = matches!(handling.same_for_all(), Some(Lead::Anywhere | Lead::Refuse));
+    !claim.frontend.is_node_port() && handling.ranges.is_none() && everywhere
+}
+
+fn not_held(claim: &Claim<'_>) -> Finding {
+    Finding {
+        severity: Severity::Warning,
+        kind: FindingKind::NotSupported,
+        subject: format!("service {}", claim.service.name),
+        message: format!("{}: not supported in the chains layout: it does not answer", claim.frontend),
     }
 }
 

@@ -70,7 +70,13 @@ mod tests {
             let socket: std::net::SocketAddr = address.parse().unwrap();
             Endpoint { weight: *weight, ..Endpoint::new(socket.ip(), socket.port()) }
         };
-        ServicePort { name: Some(name.into()), protocol, port, endpoints: endpoints.iter().map(endpoint).collect() }
+        ServicePort {
+            name: Some(name.into()),
+            protocol,
+            port,
+            endpoints: endpoints.iter().map(endpoint).collect(),
+            ..ServicePort::default()
+        }
     }
 
     /// Two families, two protocols, weights, an external address and a port without endpoints.
@@ -81,6 +87,7 @@ mod tests {
             cluster_ips: cluster_ips.iter().map(|ip| ip.parse().unwrap()).collect(),
             external_ips: external_ips.iter().map(|ip| ip.parse().unwrap()).collect(),
             ports,
+            ..Service::default()
         };
         ServiceMap {
             node: NodeSettings {

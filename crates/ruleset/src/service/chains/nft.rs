@@ -10,7 +10,8 @@ use crate::ir::{
 };
 use crate::service::{CompileOptions, Frontend, TABLE_COMMENT};
 
-use super::layout::{ChainHash, ChainsLayout, EndpointChain, Identity, Outside, Reach, ServiceChain};
+use super::super::frontend::Reach;
+use super::layout::{ChainHash, ChainsLayout, EndpointChain, Identity, Outside, ServiceChain};
 
 /// The table of one family.
 pub(super) fn table(layout: &ChainsLayout, options: &CompileOptions) -> Table {

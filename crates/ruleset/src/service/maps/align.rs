@@ -3,11 +3,11 @@
 //! A fresh compile knows nothing of the slots endpoints are in; compared with a live map it would move most endpoints
 //! of a service of which one went. [`align`] gives those that stay the slots they have, and sets the sizes they have.
 
-use crate::ir::{AnySet, Data, Element, Elements, HasName, Key, Packed, Ruleset, Table};
+use crate::ir::{AnySet, Data, Element, Elements, Key, Packed, Ruleset, Table};
 use crate::live::{Live, LiveTable};
 
 use super::keys::split_slot;
-use super::skeleton::{CHANGING, ENDPOINTS};
+use super::sets::{Filled, Group};
 use super::{size, slots};
 
 /// Aligns the tables of a compiled ruleset with the live ones of the same family and name.
@@ -26,16 +26,17 @@ pub fn align(desired: &mut Ruleset, live: &Live) {
 }
 
 fn align_table(table: &mut Table, live: &LiveTable) {
-    for name in CHANGING {
+    for filled in Filled::ALL {
+        let name = filled.name();
         let (Some(set), Some(live)) = (table.sets.find_mut(name), live.sets.find(name)) else { continue };
         let live = &live.set;
         if set.spec().key.id() != live.spec().key.id() {
             continue;
         }
-        if name == ENDPOINTS {
+        if Group::ALL.iter().any(|group| group.endpoints() == filled) {
             permute(set, live.elements().as_slice());
         }
-        keep_size(set, live);
+        keep_size(filled, set, live);
         if set.elements() == live.elements() {
             *set.elements_mut() = live.elements().clone();
         }
@@ -44,7 +45,7 @@ fn align_table(table: &mut Table, live: &LiveTable) {
 
 /// Keeps the size of a live set that has room for all that is added, beside all that is live: the kernel need not count
 /// what a batch deletes before what it adds.
-fn keep_size(set: &mut AnySet, live: &AnySet) {
+fn keep_size(filled: Filled, set: &mut AnySet, live: &AnySet) {
     let mut there = live.elements().iter().peekable();
     let mut is_added = |element: &&Element| {
         while there.next_if(|live| live.key < element.key).is_some() {}
@@ -52,7 +53,7 @@ fn keep_size(set: &mut AnySet, live: &AnySet) {
     };
     let needed = live.elements().len() + set.elements().iter().filter(|element| is_added(element)).count();
     set.spec_mut().size = match live.spec().size {
-        Some(size) if needed > size as usize => Some(size::of(set.name().as_str(), needed)),
+        Some(size) if needed > size as usize => Some(size::of(filled, needed)),
         kept => kept,
     };
 }
@@ -89,7 +90,7 @@ fn permute_frontend(wanted: &mut [Element], live: &[Element], frontend: &[u8]) {
     }
 }
 
-/// Frontend and slot of an element of the map of endpoints.
+/// Frontend and slot of an element of a map of endpoints.
 fn slot_of(element: &Element) -> Option<(&[u8], u32)> {
     match &element.key {
         Key::Value(key) => split_slot(key),

@@ -4,40 +4,93 @@ use std::net::IpAddr;
 
 use crate::ir::{Data, Element, Elements, Table, TableId, Verdict};
 
+use super::super::route::{Handling, Lead, Masquerade};
 use super::super::target::Target;
 use super::super::{Frontend, NodeSettings};
 use super::keys::Bytes;
 use super::pool::{Pool, Verdicts};
+use super::sets::{Filled, Group, Site};
 use super::size;
-use super::skeleton::{self, CLUSTER_IPS, ENDPOINTS, HAIRPIN, MASQUERADE_ALL, MASQUERADE_SERVICES, REFUSE, SERVICES};
+use super::skeleton::{self, MASQUERADE_ALL, MASQUERADE_NODE, RESTRICTED, chain_name};
 
 /// The verdicts that elements lead to.
 #[derive(Debug)]
 pub(super) struct Leads {
-    services: Verdicts,
-    masquerade: Verdict,
+    pools: Verdicts,
+    restricted: Verdict,
+    /// By site.
+    local: [Verdict; 2],
+    masquerade_all: Verdict,
+    masquerade_node: Verdict,
+}
+
+/// How many targets a frontend has: anywhere, and here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Counts {
+    pub(super) anywhere: usize,
+    pub(super) here: usize,
+}
+
+impl Counts {
+    pub(super) fn of(self, lead: Lead) -> usize {
+        match lead {
+            Lead::Anywhere => self.anywhere,
+            Lead::Here => self.here,
+            Lead::Refuse | Lead::Drop => 0,
+        }
+    }
 }
 
 impl Leads {
     pub(super) fn new() -> Self {
+        let goto = |name| Verdict::Goto(chain_name(name));
         Self {
-            services: Verdicts::new(skeleton::chain_name(REFUSE)),
-            masquerade: Verdict::Goto(skeleton::chain_name(MASQUERADE_ALL)),
+            pools: Verdicts::new(),
+            restricted: goto(RESTRICTED),
+            local: Site::ALL.map(|site| goto(site.local_chain())),
+            masquerade_all: goto(MASQUERADE_ALL),
+            masquerade_node: goto(MASQUERADE_NODE),
         }
     }
 
-    /// The element of a frontend with so many targets in the map of services.
-    pub(super) fn service(&self, key: Bytes, targets: usize) -> Element {
-        Element::new(key.packed(), Data::Verdict(self.services.of(targets).clone()))
-    }
-
-    /// The element of a frontend in the map of those that are masqueraded.
-    pub(super) fn masquerade(&self, key: Bytes) -> Element {
-        Element::new(key.packed(), Data::Verdict(self.masquerade.clone()))
+    /// The elements of a frontend, but for its slots.
+    pub(super) fn elements(
+        &self,
+        frontend: &Frontend,
+        handling: &Handling,
+        counts: Counts,
+        mut add: impl FnMut(Filled, Element),
+    ) {
+        let (site, key) = (Site::of(frontend), Bytes::frontend(frontend));
+        let mut verdict = |set, verdict: &Verdict| {
+            add(set, Element::new(key.packed(), Data::Verdict(verdict.clone())));
+        };
+        let lead = |lead| self.pools.of(site, lead, counts.of(lead));
+        match handling.masquerade {
+            Masquerade::Outsiders => {}
+            Masquerade::Everyone => verdict(site.masquerade(), &self.masquerade_all),
+            Masquerade::Node => verdict(site.masquerade(), &self.masquerade_node),
+        }
+        let mut first = match handling.same_for_all() {
+            Some(same) => lead(same),
+            None => {
+                verdict(site.short_circuits(), lead(handling.inside));
+                verdict(site.local(), lead(handling.outside));
+                &self.local[site as usize]
+            }
+        };
+        if handling.ranges.is_some() {
+            verdict(Filled::RestrictedServices, first);
+            first = &self.restricted;
+        }
+        verdict(site.services(), first);
+        for range in handling.ranges.iter().flatten() {
+            add(Filled::SourceRanges, Element { key: key.range(range), data: Data::None, extra: None });
+        }
     }
 }
 
-/// The element of a slot in the map of endpoints.
+/// The element of a slot in a map of endpoints.
 pub(super) fn endpoint(frontend: Bytes, slot: u32, target: &Target) -> Element {
     Element::new(frontend.slot(slot).packed(), Data::Value(Bytes::target(target).packed()))
 }
@@ -45,68 +98,70 @@ pub(super) fn endpoint(frontend: Bytes, slot: u32, target: &Target) -> Element {
 /// The elements of one table. Frontends are added in their order, so most need no sorting.
 pub(super) struct Contents<'a> {
     leads: &'a Leads,
-    services: Vec<Element>,
-    endpoints: Vec<Element>,
-    cluster_ips: Vec<Element>,
-    masquerade_services: Vec<Element>,
-    hairpin: Vec<Element>,
-    largest: usize,
+    elements: [Vec<Element>; Filled::ALL.len()],
+    /// The largest pool needed by each group.
+    largest: [Option<Pool>; Group::ALL.len()],
 }
 
 impl<'a> Contents<'a> {
     /// Nothing yet, with room for so many frontends and slots.
     pub(super) fn with_capacity(leads: &'a Leads, frontends: usize, slots: usize) -> Self {
-        Self {
-            leads,
-            services: Vec::with_capacity(frontends),
-            endpoints: Vec::with_capacity(slots),
-            cluster_ips: Vec::new(),
-            masquerade_services: Vec::new(),
-            hairpin: Vec::new(),
-            largest: 0,
-        }
+        let elements = Filled::ALL.map(|set| match set {
+            Filled::Services => Vec::with_capacity(frontends),
+            Filled::Endpoints => Vec::with_capacity(slots),
+            _ => Vec::new(),
+        });
+        Self { leads, elements, largest: Group::ALL.map(Pool::always) }
     }
 
-    /// Adds a frontend with the targets in its slots.
-    pub(super) fn frontend(&mut self, frontend: &Frontend, external: bool, slots: impl Iterator<Item = (u32, Target)>) {
+    /// Adds a frontend with the targets in its slots, anywhere and here.
+    pub(super) fn frontend(
+        &mut self,
+        frontend: &Frontend,
+        handling: &Handling,
+        anywhere: impl Iterator<Item = (u32, Target)>,
+        here: impl Iterator<Item = (u32, Target)>,
+    ) {
+        let counts = Counts {
+            anywhere: self.slots(frontend, Lead::Anywhere, anywhere),
+            here: self.slots(frontend, Lead::Here, here),
+        };
+        let elements = &mut self.elements;
+        self.leads.elements(frontend, handling, counts, |set, element| elements[set as usize].push(element));
+    }
+
+    /// Adds the slots of a frontend, and gives how many there are.
+    fn slots(&mut self, frontend: &Frontend, lead: Lead, slots: impl Iterator<Item = (u32, Target)>) -> usize {
+        let Some(group) = Group::of(Site::of(frontend), lead) else { return 0 };
         let key = Bytes::frontend(frontend);
-        let before = self.endpoints.len();
+        let mut targets = 0;
         for (slot, target) in slots {
-            self.endpoints.push(endpoint(key, slot, &target));
+            targets += 1;
+            self.elements[group.endpoints() as usize].push(endpoint(key, slot, &target));
             if target.here {
                 let key = Bytes::hairpin(&target, frontend.protocol);
-                self.hairpin.push(Element::new(key.packed(), Data::None));
+                self.elements[Filled::Hairpin as usize].push(Element::new(key.packed(), Data::None));
             }
         }
-        let targets = self.endpoints.len() - before;
-        self.largest = self.largest.max(targets);
-        self.services.push(self.leads.service(key, targets));
-        if external {
-            self.masquerade_services.push(self.leads.masquerade(key));
-        }
+        let largest = &mut self.largest[group as usize];
+        *largest = Pool::of(targets).max(*largest);
+        targets
     }
 
     /// Adds virtual addresses that are ours as a whole.
     pub(super) fn cluster_ips(&mut self, addresses: impl Iterator<Item = IpAddr>) {
-        self.cluster_ips.extend(addresses.map(|address| Element::new(Bytes::address(address).packed(), Data::None)));
+        let element = |address| Element::new(Bytes::address(address).packed(), Data::None);
+        self.elements[Filled::ClusterIps as usize].extend(addresses.map(element));
     }
 
     /// The table of that content.
     pub(super) fn into_table(self, id: &TableId, node: &NodeSettings) -> Table {
-        let largest = Pool::of(self.largest);
-        let pools = Pool::beyond_always().take_while(|pool| Some(*pool) <= largest);
-        let mut table = skeleton::table(id, node, pools);
-        for (name, mut elements) in [
-            (SERVICES, self.services),
-            (ENDPOINTS, self.endpoints),
-            (CLUSTER_IPS, self.cluster_ips),
-            (MASQUERADE_SERVICES, self.masquerade_services),
-            (HAIRPIN, self.hairpin),
-        ] {
+        let mut table = skeleton::table(id, node, self.largest);
+        for (filled, mut elements) in Filled::ALL.into_iter().zip(self.elements) {
             elements.shrink_to_fit();
             let elements = Elements::from(elements);
-            let set = table.sets.find_mut(name).expect("the skeleton has it");
-            set.spec_mut().size = Some(size::of(name, elements.len()));
+            let set = table.sets.find_mut(filled.name()).expect("the skeleton has it");
+            set.spec_mut().size = Some(size::of(filled, elements.len()));
             *set.elements_mut() = elements;
         }
         table

@@ -3,7 +3,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::ir::Packed;
+use ipnet::IpNet;
+
+use crate::ir::{Key, Packed};
 
 use super::super::target::Target;
 use super::super::{Frontend, Protocol};
@@ -34,9 +36,17 @@ impl Bytes {
         }
     }
 
-    /// `daddr . meta l4proto . th dport`: the key of the maps of frontends.
+    /// `daddr . meta l4proto . th dport`: the key of the maps of frontends; without the address that of node ports.
     pub(super) fn frontend(frontend: &Frontend) -> Self {
-        Self::EMPTY.with_address(frontend.address).with([frontend.protocol.number()]).with(frontend.port.to_be_bytes())
+        let address = if frontend.is_node_port() { Self::EMPTY } else { Self::EMPTY.with_address(frontend.address) };
+        address.with([frontend.protocol.number()]).with(frontend.port.to_be_bytes())
+    }
+
+    /// … `. saddr`: after [`Self::frontend`], the key of the set of source ranges.
+    pub(super) fn range(self, range: &IpNet) -> Key {
+        let bound = |address| self.with_address(address);
+        let (first, last) = (bound(range.network()), bound(range.broadcast()));
+        Key::range(&first.bytes[..first.len], &last.bytes[..last.len])
     }
 
     /// … `. numgen random mod 2`: after [`Self::frontend`], the key of the map of endpoints.
@@ -87,6 +97,7 @@ pub(super) fn read_target(value: &[u8]) -> Option<(IpAddr, u16)> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sets::Filled;
     use super::super::skeleton;
     use super::*;
     use crate::ir::{DataKind, Family, KeyType, Value};
@@ -100,16 +111,22 @@ mod tests {
             let [ip, protocol, port, backend] =
                 [Value::address(address), Value::protocol(132), Value::port(443), Value::port(8443)];
             let slot = Value::number(crate::ir::DataType::Integer, 5);
-            let key = |name: &str| skeleton::set(name, family).spec().key.clone();
+            let key = |set: Filled| skeleton::set(set, family).spec().key.clone();
             let pack = |key: KeyType, values: &[Value]| key.pack(values).unwrap();
             let here = [ip.clone(), protocol.clone(), port.clone()];
-            assert_eq!(Bytes::frontend(&frontend).packed(), pack(key(skeleton::SERVICES), &here));
+            assert_eq!(Bytes::frontend(&frontend).packed(), pack(key(Filled::Services), &here));
+            let node_port =
+                Frontend { address: if address.is_ipv4() { [0; 4].into() } else { [0; 16].into() }, ..frontend };
+            assert_eq!(Bytes::frontend(&node_port).packed(), pack(key(Filled::Nodeports), &here[1..]));
+            let range = [here.as_slice(), std::slice::from_ref(&ip)].concat();
+            let host = Key::Value(pack(key(Filled::SourceRanges), &range));
+            assert_eq!(Bytes::frontend(&frontend).range(&address.into()), host);
             let endpoint = [ip.clone(), protocol.clone(), port, slot];
-            assert_eq!(Bytes::frontend(&frontend).slot(5).packed(), pack(key(skeleton::ENDPOINTS), &endpoint));
+            assert_eq!(Bytes::frontend(&frontend).slot(5).packed(), pack(key(Filled::Endpoints), &endpoint));
             let hairpin = [ip.clone(), ip.clone(), protocol, backend.clone()];
-            assert_eq!(Bytes::hairpin(&target, Protocol::Sctp).packed(), pack(key(skeleton::HAIRPIN), &hairpin));
-            assert_eq!(Bytes::address(address).packed(), pack(key(skeleton::CLUSTER_IPS), std::slice::from_ref(&ip)));
-            let DataKind::Value { data, .. } = skeleton::set(skeleton::ENDPOINTS, family).data_kind() else {
+            assert_eq!(Bytes::hairpin(&target, Protocol::Sctp).packed(), pack(key(Filled::Hairpin), &hairpin));
+            assert_eq!(Bytes::address(address).packed(), pack(key(Filled::ClusterIps), std::slice::from_ref(&ip)));
+            let DataKind::Value { data, .. } = skeleton::set(Filled::Endpoints, family).data_kind() else {
                 panic!("the map of endpoints has values");
             };
             assert_eq!(Bytes::target(&target).packed(), pack(data, &[ip, backend]));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::super::{Endpoint, Protocol, Service, ServiceName, ServicePort};
-use super::skeleton::{ENDPOINTS, HAIRPIN, SERVICES};
+use super::sets::{Filled, Group};
 use super::tests::{any_service, node};
 use super::*;
 use crate::ir::{Data, Element, Family, HasName, Key, Named, Ruleset};
@@ -79,7 +79,7 @@ fn apply(ruleset: &mut Ruleset, edits: &[Edit]) {
                 for element in added {
                     assert_eq!(elements.insert(element.clone()), None);
                     if let Data::Verdict(verdict) = &element.data {
-                        assert!(table.chains.contains(verdict.chain().unwrap()));
+                        assert!(verdict.chain().is_none_or(|chain| table.chains.contains(chain)));
                     }
                 }
             }
@@ -87,22 +87,31 @@ fn apply(ruleset: &mut Ruleset, edits: &[Edit]) {
     }
 }
 
-/// Endpoints by frontend, each as often as it has slots.
-fn shares(ruleset: &Ruleset) -> BTreeMap<Vec<u8>, Vec<Data>> {
+const ENDPOINTS: &str = Filled::Endpoints.name();
+const SERVICES: &str = Filled::Services.name();
+const HAIRPIN: &str = Filled::Hairpin.name();
+
+/// Whether a set has endpoints in slots.
+fn has_slots(set: &str) -> bool {
+    Group::ALL.iter().any(|group| group.endpoints().name() == set)
+}
+
+/// Endpoints by map and frontend, each as often as it has slots.
+fn shares(ruleset: &Ruleset) -> BTreeMap<(String, Vec<u8>), Vec<Data>> {
     let mut shares = BTreeMap::<_, Vec<_>>::new();
     for ((_, set), elements) in elements(ruleset) {
-        for element in elements.into_iter().filter(|_| set == ENDPOINTS) {
+        for element in elements.into_iter().filter(|_| has_slots(&set)) {
             let Key::Value(key) = &element.key else { panic!("{element:?}") };
-            shares.entry(key[..key.len() - 4].to_vec()).or_default().push(element.data);
+            shares.entry((set.clone(), key[..key.len() - 4].to_vec())).or_default().push(element.data);
         }
     }
     shares.values_mut().for_each(|targets| targets.sort());
     shares
 }
 
-/// The elements of all sets but that of the endpoints.
+/// The elements of all sets but those of endpoints.
 fn others(ruleset: &Ruleset) -> Vec<((Family, String), Vec<Element>)> {
-    elements(ruleset).into_iter().filter(|((_, set), _)| set != ENDPOINTS).collect()
+    elements(ruleset).into_iter().filter(|((_, set), _)| !has_slots(set)).collect()
 }
 
 proptest! {
@@ -143,11 +152,18 @@ proptest! {
             }
             prop_assert_eq!(elements(&aligned(&services, &before)), elements(&kernel));
             prop_assert_eq!(tracker.len(), services.len());
-            // A kernel has its tables in the order in which they were made.
+            // A kernel has its tables and chains in the order in which they were made, and chains of pools stay.
             let known: Vec<Table> = tracker.ruleset().into();
             let mut held: Vec<Table> = kernel.clone().into();
             held.sort_by_key(Table::id);
-            prop_assert_eq!(known, held);
+            prop_assert_eq!(known.len(), held.len());
+            for (known, held) in known.iter().zip(&held) {
+                prop_assert_eq!(known.id(), held.id());
+                prop_assert_eq!(&known.sets, &held.sets);
+                for chain in &known.chains {
+                    prop_assert_eq!(Some(chain), held.chains.find(chain.name.as_str()));
+                }
+            }
         }
     }
 
@@ -197,13 +213,14 @@ fn service(name: &str, endpoints: std::ops::Range<u8>) -> Service {
     Service {
         name: ServiceName::new("", name),
         cluster_ips: vec!["10.96.0.1".parse().unwrap()],
-        external_ips: Vec::new(),
         ports: vec![ServicePort {
             name: None,
             protocol: Protocol::Tcp,
             port: 80,
             endpoints: endpoints.map(endpoint).collect(),
+            ..ServicePort::default()
         }],
+        ..Service::default()
     }
 }
 

@@ -1,7 +1,7 @@
 //! The maps layout: a fixed number of chains; services and endpoints are elements.
 //!
 //! [`skeleton`] is what does not depend on services, [`pool`] the chains that choose an endpoint, [`contents`] the
-//! elements, [`slots`] and [`align()`] what keeps a change small, [`tracker`] what makes it without a compile.
+//! elements, [`sets`] where they are, [`slots`] and [`align()`] what keeps a change small, [`tracker`] what makes it without a compile.
 //!
 //! A packet may be under way when a commit comes: its rules are still the old ones, but each look-up already sees the new
 //! elements. So a chain of [`pool`] whose slot is gone tries again and never lets the packet pass as it came. One case is
@@ -10,10 +10,12 @@
 //! masqueraded, so it fails, as the pod is no endpoint any more.
 
 mod align;
+mod claimant;
 mod contents;
 mod edit;
 mod keys;
 mod pool;
+mod sets;
 mod size;
 mod skeleton;
 mod slots;
@@ -26,7 +28,7 @@ use crate::ir::{Table, TableId};
 
 use super::frontend::{Claim, FAMILIES, claims, distinct, family_of};
 use super::report::{node_findings, port_findings, uses};
-use super::target::Targets;
+use super::route::Route;
 use super::{CompileOptions, Compiled, Finding, ServiceMap};
 pub use align::align;
 use contents::{Contents, Leads};
@@ -59,9 +61,9 @@ fn table(map: &ServiceMap, id: &TableId, claims: &[Claim<'_>], findings: &mut Ve
     let leads = Leads::new();
     let mut contents = Contents::with_capacity(&leads, claims.len(), slots);
     for claim in claims {
-        let targets = Targets::of(&claim.port.endpoints, id.family, map.node.name.as_deref());
-        findings.extend(port_findings(claim, id.family, &targets));
-        contents.frontend(&claim.frontend, claim.external, (0..).zip(targets.slots));
+        let Route { handling, anywhere, here } = Route::of(claim, &map.node);
+        findings.extend(port_findings(claim, &anywhere, &here));
+        contents.frontend(&claim.frontend, &handling, (0..).zip(anywhere.slots), (0..).zip(here.slots));
     }
     let (services, _) = distinct(map);
     contents.cluster_ips(services.into_iter().flat_map(|service| &service.cluster_ips).copied().filter(of_family));

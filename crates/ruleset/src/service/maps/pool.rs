@@ -1,4 +1,5 @@
-//! Pools: chains `lb-S` that send a connection to one of up to `S` endpoints.
+//! Pools: chains `lb-S` that send a connection to one of up to `S` endpoints; `here-S` to one on this node; `np-S` and
+//! `np-here-S` the same for node ports.
 //!
 //! A pool's chain looks for an endpoint in a random one of its `S` slots, several times, for the slot may be free; then
 //! in one of the slots of the next smaller pool, of which fewer are free; at last in slot 0, which is filled as long as
@@ -10,19 +11,19 @@
 //! makes the kernel walk the verdict maps (`nft_table_validate`, net/netfilter/nf_tables_api.c), removing and adding
 //! plain elements costs it nothing more.
 
-use crate::ir::{
-    Chain, ChainName, Expression, Family, MetaKey, Nat, NatKind, Numgen, NumgenMode, PayloadField, Rule, SetName,
-    Statement, Verdict,
-};
+use crate::ir::{Chain, ChainName, Expression, Family, Nat, NatKind, Numgen, NumgenMode, Rule, Statement, Verdict};
 
+use super::super::route::Lead;
 use super::super::target::SLOTS;
+use super::sets::{Group, Site};
+use super::skeleton::{REFUSE, chain_name, frontend_key};
 
 /// A pool by its size: 1 2 3 4 6 8 12 16 24 32 48 …
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Pool(u32);
 
 impl Pool {
-    /// The pools every table has. A rule that looks up in a filled map makes the kernel walk the map, so chains are
+    /// The pools every table has for all endpoints at addresses. A rule that looks up in a filled map makes the kernel walk the map, so chains are
     /// made before the maps are filled.
     pub(super) const ALWAYS: [Self; 14] = {
         let sizes = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128];
@@ -35,9 +36,14 @@ impl Pool {
         pools
     };
 
-    /// The pools a table has only if they are needed, by size.
-    pub(super) fn beyond_always() -> impl Iterator<Item = Self> {
-        std::iter::successors(Self::LARGEST_ALWAYS.larger(), |pool| pool.larger())
+    /// The pools a table has for a group of endpoints if the largest one needed is that, by size.
+    pub(super) fn up_to(largest: Option<Self>) -> impl Iterator<Item = Self> {
+        std::iter::successors(Self::of(1), |pool| pool.larger()).take_while(move |pool| Some(*pool) <= largest)
+    }
+
+    /// The largest pool every table has for a group of endpoints.
+    pub(super) fn always(group: Group) -> Option<Self> {
+        (group == Group::Any).then_some(Self::LARGEST_ALWAYS)
     }
 
     /// The largest of [`Self::ALWAYS`].
@@ -56,9 +62,9 @@ impl Pool {
         self.0
     }
 
-    /// Its chain.
-    pub(super) fn chain_name(self) -> ChainName {
-        ChainName::new(format!("lb-{}", self.0)).expect("a short word is a name")
+    /// Its chain for a group of endpoints.
+    pub(super) fn chain_name(self, group: Group) -> ChainName {
+        chain_name(&format!("{}-{}", group.prefix(), self.0))
     }
 
     /// The next larger pool; `None` after the largest.
@@ -100,52 +106,59 @@ impl Pool {
         moduli
     }
 
-    /// Its chain for a table of that family.
-    pub(super) fn chain(self, family: Family, endpoints: &SetName, refuse: &ChainName) -> Chain {
-        let mut chain = Chain::new(self.chain_name());
-        for modulus in self.moduli() {
-            chain.rules.push(translate(family, modulus, endpoints));
-        }
-        chain.with(Statement::goto(refuse.clone()))
+    /// Its chain for a group of endpoints in a table of that family.
+    ///
+    /// A frontend that leads to endpoints of this node has others too, so what finds none here is not refused.
+    pub(super) fn chain(self, group: Group, family: Family) -> Chain {
+        let mut chain = Chain::new(self.chain_name(group));
+        chain.rules.extend(self.moduli().into_iter().map(|modulus| translate(group, family, modulus)));
+        chain.with(if group.is_here() {
+            Statement::Verdict(Verdict::Drop)
+        } else {
+            Statement::goto(chain_name(REFUSE))
+        })
     }
 }
 
 /// `dnat ip to ip daddr . meta l4proto . th dport . numgen random mod M map @endpoints`.
-fn translate(family: Family, modulus: u32, endpoints: &SetName) -> Rule {
+fn translate(group: Group, family: Family, modulus: u32) -> Rule {
     let slot = Numgen { mode: NumgenMode::Random, modulus, offset: 0 };
-    let key = Expression::concat([
-        Expression::daddr(family),
-        Expression::Meta(MetaKey::L4proto),
-        Expression::field(PayloadField::TH_DPORT),
-        Expression::Numgen(slot),
-    ]);
+    let key = frontend_key(group.site(), family).into_iter().chain([Expression::Numgen(slot)]);
     let mut nat = Nat::new(NatKind::Dnat);
     nat.family = Some(family);
-    nat.address = Some(key.map(endpoints.clone()));
+    nat.address = Some(Expression::concat(key).map(group.endpoints().set_name()));
     Rule::from(Statement::Nat(nat))
 }
 
-/// The verdicts of frontends, made once: elements share the names of chains.
+/// The verdicts that lead to endpoints or say that there is none, made once: elements share the names of chains.
 #[derive(Debug)]
 pub(super) struct Verdicts {
     refuse: Verdict,
-    /// By size.
-    pools: Vec<(Pool, Verdict)>,
+    /// By group and size.
+    pools: [Vec<(Pool, Verdict)>; Group::ALL.len()],
 }
 
 impl Verdicts {
     /// The verdicts for all pools.
-    pub(super) fn new(refuse: ChainName) -> Self {
-        let pools = std::iter::successors(Pool::of(1), |pool| pool.larger());
-        let pools = pools.map(|pool| (pool, Verdict::Goto(pool.chain_name()))).collect();
-        Self { refuse: Verdict::Goto(refuse), pools }
+    pub(super) fn new() -> Self {
+        let pools = Group::ALL.map(|group| {
+            let pools = std::iter::successors(Pool::of(1), |pool| pool.larger());
+            pools.map(|pool| (pool, Verdict::Goto(pool.chain_name(group)))).collect()
+        });
+        Self { refuse: Verdict::Goto(chain_name(REFUSE)), pools }
     }
 
-    /// The verdict for a frontend of so many targets, at most [`SLOTS`].
-    pub(super) fn of(&self, targets: usize) -> &Verdict {
-        let Some(pool) = Pool::of(targets) else { return &self.refuse };
-        let at = self.pools.partition_point(|(other, _)| *other < pool);
-        &self.pools[at.min(self.pools.len() - 1)].1
+    /// The verdict where a frontend leads there, to so many targets, at most [`SLOTS`].
+    pub(super) fn of(&self, site: Site, lead: Lead, targets: usize) -> &Verdict {
+        match (Group::of(site, lead), Pool::of(targets)) {
+            (Some(group), Some(pool)) => {
+                let pools = &self.pools[group as usize];
+                let at = pools.partition_point(|(other, _)| *other < pool);
+                &pools[at.min(pools.len() - 1)].1
+            }
+            _ if lead == Lead::Drop || lead == Lead::Here => &Verdict::Drop,
+            _ => &self.refuse,
+        }
     }
 }
 
@@ -224,12 +237,14 @@ mod tests {
 
     #[test]
     fn the_chain_of_a_pool_ends_in_slot_0_and_then_refuses() {
-        let names: (SetName, ChainName) = ("endpoints".try_into().unwrap(), "refuse".try_into().unwrap());
+        let refuse: ChainName = "refuse".try_into().unwrap();
         for pool in pools_up_to(65_536) {
             assert_eq!(pool.moduli().last(), Some(&1));
-            let chain = pool.chain(Family::Ip, &names.0, &names.1);
-            assert_eq!(chain.rules.last(), Some(&Statement::goto(names.1.clone()).into()));
+            let chain = pool.chain(Group::Any, Family::Ip);
+            assert_eq!(chain.rules.last(), Some(&Statement::goto(refuse.clone()).into()));
             assert!(chain.rules.len() <= 15);
+            let here = pool.chain(Group::NodePortHere, Family::Ip);
+            assert_eq!(here.rules.last(), Some(&Statement::Verdict(Verdict::Drop).into()));
         }
     }
 }

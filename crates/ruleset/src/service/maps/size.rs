@@ -8,15 +8,16 @@
 //! A set cannot change its size: it must be made anew, with all its elements. So sizes leave room, and
 //! [`super::align`] keeps the size of a live set as long as that is enough.
 
-use super::skeleton::{ENDPOINTS, MASQUERADE_SERVICES};
+use super::sets::Filled;
 
 /// The size to declare for a new set of that name with so many elements: at least half as much again, at most three
 /// times as much, and no less than a floor.
-pub(super) fn of(set: &str, elements: usize) -> u32 {
+pub(super) fn of(set: Filled, elements: usize) -> u32 {
     let floor: u32 = match set {
-        ENDPOINTS => 3 << 13,
-        MASQUERADE_SERVICES => 3 << 10,
-        _ => 3 << 11,
+        Filled::Endpoints => 3 << 13,
+        Filled::Services | Filled::ClusterIps | Filled::Hairpin => 3 << 11,
+        Filled::MasqueradeServices | Filled::NodeportEndpoints => 3 << 10,
+        _ => 3 << 8,
     };
     // More than a billion elements do not fit into the kernel's memory either.
     let elements = u32::try_from(elements).map_or(1 << 30, |elements| elements.min(1 << 30));
@@ -25,20 +26,19 @@ pub(super) fn of(set: &str, elements: usize) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::skeleton::{CHANGING, SERVICES};
     use super::*;
 
     #[test]
     fn sizes_leave_room_for_half_as_much_again_and_waste_no_bucket() {
-        for set in CHANGING {
+        for set in Filled::ALL {
             for elements in (0..200).chain([4095, 4096, 4097, 100_000, 500_000, 1_000_000]) {
                 let size = of(set, elements);
-                assert!(size as usize >= elements + elements / 2, "{set} {elements}: {size}");
-                assert!((size / 3).is_power_of_two() && size.is_multiple_of(3), "{set} {elements}: {size}");
+                assert!(size as usize >= elements + elements / 2, "{set:?} {elements}: {size}");
+                assert!((size / 3).is_power_of_two() && size.is_multiple_of(3), "{set:?} {elements}: {size}");
             }
         }
-        assert_eq!(of(SERVICES, usize::MAX), 3 << 29);
-        assert_eq!(of(SERVICES, 10_000), 24_576);
-        assert_eq!(of(ENDPOINTS, 100_000), 196_608);
+        assert_eq!(of(Filled::Services, usize::MAX), 3 << 29);
+        assert_eq!(of(Filled::Services, 10_000), 24_576);
+        assert_eq!(of(Filled::Endpoints, 100_000), 196_608);
     }
 }

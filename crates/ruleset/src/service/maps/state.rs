@@ -11,7 +11,8 @@ use super::super::{NodeSettings, Protocol};
 use super::edit::Edit;
 use super::keys::Bytes;
 use super::pool::Pool;
-use super::skeleton::{self, CHANGING, CLUSTER_IPS, ENDPOINTS, HAIRPIN, REFUSE};
+use super::sets::{Filled, Group};
+use super::skeleton;
 
 /// A target that may be its own client.
 pub(super) type Hairpin = (Target, Protocol);
@@ -22,10 +23,18 @@ pub(super) struct TableState {
     pub(super) id: TableId,
     /// The sets without elements.
     sets: Named<AnySet>,
-    heads: [SetHead; CHANGING.len()],
+    heads: [SetHead; Filled::ALL.len()],
     counts: Counts,
     cluster_ips: HashMap<IpAddr, u32>,
     hairpin: HashMap<Hairpin, u32>,
+}
+
+/// A pool for each group of endpoints.
+type Largest = [Option<Pool>; Group::ALL.len()];
+
+/// The pools every table has.
+fn always() -> Largest {
+    Group::ALL.map(Pool::always)
 }
 
 /// What is counted in a table.
@@ -33,10 +42,10 @@ pub(super) struct TableState {
 pub(super) struct Counts {
     /// Virtual addresses, for each service that has one. The table is there as long as there is any.
     addresses: usize,
-    /// The largest pool that has a chain; all smaller ones have theirs.
-    largest: Pool,
+    /// The largest pool of each group that has a chain; all smaller ones have theirs.
+    largest: Largest,
     /// Elements of each set.
-    lens: [usize; CHANGING.len()],
+    lens: [usize; Filled::ALL.len()],
 }
 
 /// What was before a change, to be put back.
@@ -50,53 +59,56 @@ pub(super) enum Used {
 #[derive(Debug, Default)]
 pub(super) struct Deltas {
     /// Elements that go, by set.
-    removed: [Vec<Element>; CHANGING.len()],
+    removed: [Vec<Element>; Filled::ALL.len()],
     /// Elements that come, by set.
-    added: [Vec<Element>; CHANGING.len()],
+    added: [Vec<Element>; Filled::ALL.len()],
     /// How many virtual addresses more.
     pub(super) addresses: isize,
     /// How often each cluster IP is used more.
     pub(super) cluster_ips: HashMap<IpAddr, i64>,
     /// How often each target is used more.
     pub(super) hairpin: HashMap<Hairpin, i64>,
-    /// The largest pool that is needed.
-    pub(super) pool: Option<Pool>,
+    /// The largest pool of each group that is needed.
+    pools: Largest,
 }
 
 impl Deltas {
     /// That an element of that set is another one, or comes, or goes.
-    pub(super) fn element(&mut self, set: &str, before: Option<Element>, after: Option<Element>) {
+    pub(super) fn element(&mut self, set: Filled, before: Option<Element>, after: Option<Element>) {
         if before != after {
-            let at = place(set);
-            self.removed[at].extend(before);
-            self.added[at].extend(after);
+            self.removed[set as usize].extend(before);
+            self.added[set as usize].extend(after);
         }
     }
-}
 
-fn place(set: &str) -> usize {
-    CHANGING.iter().position(|name| *name == set).expect("only sets that change are asked for")
+    /// That a group needs a pool for so many targets.
+    pub(super) fn need(&mut self, group: Group, targets: usize) {
+        let pool = &mut self.pools[group as usize];
+        *pool = Pool::of(targets).max(*pool);
+    }
 }
 
 impl TableState {
     /// A table that is not there.
     pub(super) fn new(id: TableId, node: &NodeSettings) -> Self {
-        let sets = skeleton::table(&id, node, []).sets;
-        let heads = CHANGING.map(|name| SetHead::of(sets.find(name).expect("the skeleton has it")));
-        let counts = Counts { addresses: 0, largest: Pool::LARGEST_ALWAYS, lens: [0; CHANGING.len()] };
+        let sets = skeleton::table(&id, node, always()).sets;
+        let heads = Filled::ALL.map(|set| SetHead::of(sets.find(set.name()).expect("the skeleton has it")));
+        let counts = Counts { addresses: 0, largest: always(), lens: [0; Filled::ALL.len()] };
         Self { id, sets, heads, counts, cluster_ips: HashMap::new(), hairpin: HashMap::new() }
     }
 
     /// Takes over the sizes and chains of a table, and how many elements its sets have.
     pub(super) fn adopt(&mut self, table: &Table) {
-        for (at, name) in CHANGING.into_iter().enumerate() {
-            let Some(set) = table.sets.find(name) else { continue };
+        for (at, filled) in Filled::ALL.into_iter().enumerate() {
+            let Some(set) = table.sets.find(filled.name()) else { continue };
             self.heads[at] = SetHead::of(set);
             self.sets.insert(self.heads[at].set().clone());
             self.counts.lens[at] = set.elements().len();
         }
-        let there = Pool::beyond_always().take_while(|pool| table.chains.contains(&pool.chain_name()));
-        self.counts.largest = there.last().unwrap_or(Pool::LARGEST_ALWAYS);
+        self.counts.largest = Group::ALL.map(|group| {
+            let pools = std::iter::successors(Pool::of(1), |pool| pool.larger());
+            pools.take_while(|pool| table.chains.contains(&pool.chain_name(group))).last()
+        });
     }
 
     /// The declarations of its sets.
@@ -154,14 +166,14 @@ impl TableState {
             let (before, after) = add(&mut self.cluster_ips, address, by);
             undo(Used::ClusterIp(address, before));
             let element = |count: u32| (count > 0).then(|| Element::new(Bytes::address(address).packed(), Data::None));
-            deltas.element(CLUSTER_IPS, element(before), element(after));
+            deltas.element(Filled::ClusterIps, element(before), element(after));
         }
         for (target, by) in std::mem::take(&mut deltas.hairpin) {
             let (before, after) = add(&mut self.hairpin, target, by);
             undo(Used::Hairpin(target, before));
             let key = || Bytes::hairpin(&target.0, target.1).packed();
             let element = |count: u32| (count > 0).then(|| Element::new(key(), Data::None));
-            deltas.element(HAIRPIN, element(before), element(after));
+            deltas.element(Filled::Hairpin, element(before), element(after));
         }
     }
 
@@ -176,17 +188,17 @@ impl TableState {
         let was_there = self.is_there();
         self.count(&mut deltas, undo);
         if !self.is_there() {
-            self.counts = Counts { addresses: 0, largest: Pool::LARGEST_ALWAYS, lens: [0; CHANGING.len()] };
+            self.counts = Counts { addresses: 0, largest: always(), lens: [0; Filled::ALL.len()] };
             edits.extend(was_there.then(|| Edit::DeleteTable(self.id.clone())));
             return;
         }
         if !was_there {
-            let mut table = skeleton::table(&self.id, node, []);
+            let mut table = skeleton::table(&self.id, node, always());
             // Those of the skeleton, but with sizes as they were.
             table.sets = self.sets.clone();
             edits.push(Edit::CreateTable(Box::new(table)));
         }
-        self.grow(deltas.pool, edits);
+        self.grow(deltas.pools, edits);
         for (at, (removed, added)) in deltas.removed.into_iter().zip(deltas.added).enumerate() {
             if removed.is_empty() && added.is_empty() {
                 continue;
@@ -197,14 +209,16 @@ impl TableState {
         }
     }
 
-    /// Makes chains for pools up to that one.
-    fn grow(&mut self, needed: Option<Pool>, edits: &mut Vec<Edit>) {
-        while needed > Some(self.counts.largest) {
-            let Some(pool) = self.counts.largest.larger() else { return };
-            let names = (skeleton::set_name(ENDPOINTS), skeleton::chain_name(REFUSE));
-            let chain = Box::new(pool.chain(self.id.family, &names.0, &names.1));
-            edits.push(Edit::CreateChain { table: self.id.clone(), chain });
-            self.counts.largest = pool;
+    /// Makes chains for pools up to those.
+    fn grow(&mut self, needed: Largest, edits: &mut Vec<Edit>) {
+        for (group, needed) in Group::ALL.into_iter().zip(needed) {
+            let there = self.counts.largest[group as usize];
+            let missing = Pool::up_to(needed).filter(|pool| Some(*pool) > there);
+            edits.extend(missing.map(|pool| {
+                let chain = Box::new(pool.chain(group, self.id.family));
+                Edit::CreateChain { table: self.id.clone(), chain }
+            }));
+            self.counts.largest[group as usize] = there.max(needed);
         }
     }
 }

@@ -3,34 +3,55 @@
 use proptest::prelude::*;
 
 use super::super::{Endpoint, Protocol, ServiceName};
-use super::skeleton::{CLUSTER_IPS, ENDPOINTS, REFUSE, SERVICES};
+use super::sets::{Filled, Group, Site};
+use super::skeleton::RESTRICTED;
 use super::*;
 use crate::ir::{Data, HasName, Key, SetName};
-use crate::service::{FindingKind, NodeSettings, Service, ServicePort, pods};
+use crate::service::{FindingKind, NodeSettings, Service, ServicePort, TrafficPolicy, pods};
 
 /// Service maps small enough for claims to collide.
 pub(super) fn any_service(name: u8) -> impl Strategy<Value = Service> {
     let vip = (0_u8..4).prop_map(|n| if n < 3 { [10, 96, 0, n].into() } else { "fd96::1".parse().unwrap() });
-    let endpoint = (0_u8..8, 1_u16..4, prop::option::of(0_u8..2)).prop_map(|(n, weight, node)| {
+    let endpoint = (0_u8..8, 1_u16..4, prop::option::of(0_u8..2), prop::bool::weighted(0.2));
+    let endpoint = endpoint.prop_map(|(n, weight, node, terminating)| {
         let address = if n < 6 { [10, 0, 0, n].into() } else { format!("fd00::{n}").parse().unwrap() };
         let node = node.map(|node| format!("n{node}").into());
-        Endpoint { address, port: 8080, weight: if weight == 3 { 1 } else { weight }, node }
+        let weight = if weight == 3 { 1 } else { weight };
+        Endpoint { weight, node, terminating, ..Endpoint::new(address, 8080) }
     });
-    let port = (0_u16..3, 0_u8..2, prop::collection::vec(endpoint, 0..8)).prop_map(|(port, protocol, endpoints)| {
+    let node_port = prop::option::weighted(0.3, 30_000_u16..30_003);
+    let port = (0_u16..3, 0_u8..2, node_port, prop::collection::vec(endpoint, 0..8));
+    let port = port.prop_map(|(port, protocol, node_port, endpoints)| {
         let protocol = if protocol == 0 { Protocol::Tcp } else { Protocol::Udp };
-        ServicePort { name: None, protocol, port: 80 + port, endpoints }
+        ServicePort { name: None, protocol, port: 80 + port, node_port, endpoints }
     });
-    let vips = prop::collection::vec(vip, 0..3);
-    (vips.clone(), vips, prop::collection::vec(port, 0..4)).prop_map(move |(cluster_ips, external_ips, ports)| {
-        let name = ServiceName::new("", &format!("s{name}"));
-        let external_ips = external_ips.into_iter().take(1).collect();
-        Service { name, cluster_ips, external_ips, ports }
-    })
+    let (vip, vips) = (prop::option::of(vip.clone()), prop::collection::vec(vip, 0..3));
+    let local = || prop::bool::weighted(0.3);
+    let range = (0_u8..3).prop_map(|n| format!("192.0.2.{}/30", 4 * n).parse().unwrap());
+    let parts = (vips, vip.clone(), vip, prop::collection::vec(port, 0..4));
+    (parts, local(), local(), prop::collection::vec(range, 0..3)).prop_map(
+        move |(parts, internal, external, ranges)| {
+            let (cluster_ips, external_ip, load_balancer_ip, ports) = parts;
+            let policy = |local| if local { TrafficPolicy::Local } else { TrafficPolicy::Cluster };
+            Service {
+                name: ServiceName::new("", &format!("s{name}")),
+                cluster_ips,
+                external_ips: external_ip.into_iter().collect(),
+                load_balancer_ips: load_balancer_ip.into_iter().collect(),
+                source_ranges: ranges,
+                internal_traffic: policy(internal),
+                external_traffic: policy(external),
+                health_check_node_port: None,
+                ports,
+            }
+        },
+    )
 }
 
 pub(super) fn node() -> NodeSettings {
     NodeSettings {
         name: Some("n0".to_owned()),
+        addresses: vec!["192.0.2.1".parse().unwrap()],
         pod_cidrs: vec!["10.0.0.0/16".parse().unwrap(), "fd00::/64".parse().unwrap()],
         ..NodeSettings::default()
     }
@@ -64,14 +85,45 @@ proptest! {
     #[test]
     fn every_verdict_leads_to_a_chain_and_every_pool_finds_slot_0(map in any_map()) {
         for table in compile(&map, &CompileOptions::default()).ruleset.tables() {
-            let elements = |name: &str| table.sets.find(name).unwrap().elements();
-            for element in elements(SERVICES) {
-                let Data::Verdict(verdict) = &element.data else { panic!("{element:?}") };
-                let chain = verdict.chain().unwrap();
-                prop_assert!(table.chains.contains(chain));
-                let Key::Value(frontend) = &element.key else { panic!("{element:?}") };
+            let elements = |set: Filled| table.sets.find(set.name()).unwrap().elements();
+            let verdicts = Filled::ALL.into_iter().flat_map(elements).filter_map(|element| match &element.data {
+                Data::Verdict(verdict) => Some((&element.key, verdict)),
+                _ => None,
+            });
+            for (key, verdict) in verdicts {
+                let Some(chain) = verdict.chain() else { continue };
+                prop_assert!(table.chains.contains(chain), "{chain}");
+                let Key::Value(frontend) = key else { panic!("{key:?}") };
                 let slot_0 = Key::Value([frontend.as_slice(), &[0; 4]].concat().as_slice().into());
-                prop_assert_eq!(elements(ENDPOINTS).find(&slot_0).is_some(), chain.as_str() != REFUSE);
+                let leads_to = |group: &Group| chain.as_str().rsplit_once('-').is_some_and(|(name, _)| name == group.prefix());
+                if let Some(group) = Group::ALL.into_iter().find(leads_to) {
+                    prop_assert!(elements(group.endpoints()).find(&slot_0).is_some(), "{group:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_stage_knows_the_frontends_that_lead_to_it(map in any_map()) {
+        for table in compile(&map, &CompileOptions::default()).ruleset.tables() {
+            let leading_to = |sets: &[Filled], chain: &str| -> Vec<Key> {
+                let elements = sets.iter().flat_map(|set| table.sets.find(set.name()).unwrap().elements());
+                let leads = elements.filter(|element| match &element.data {
+                    Data::Verdict(verdict) => verdict.chain().is_some_and(|name| name.as_str() == chain),
+                    _ => false,
+                });
+                let mut keys: Vec<Key> = leads.map(|element| element.key.clone()).collect();
+                keys.sort();
+                keys
+            };
+            let keys = |set: Filled| -> Vec<Key> {
+                table.sets.find(set.name()).unwrap().elements().iter().map(|element| element.key.clone()).collect()
+            };
+            prop_assert_eq!(leading_to(&[Filled::Services], RESTRICTED), keys(Filled::RestrictedServices));
+            for site in Site::ALL {
+                let leading = leading_to(&[site.services(), Filled::RestrictedServices], site.local_chain());
+                prop_assert_eq!(&leading, &keys(site.local()));
+                prop_assert_eq!(&leading, &keys(site.short_circuits()));
             }
         }
     }
@@ -79,12 +131,12 @@ proptest! {
 
 fn service(name: &str, endpoints: usize) -> Service {
     let endpoints = (0..endpoints).map(|n| Endpoint::new([10, 0, (n / 256) as u8, n as u8].into(), 8080)).collect();
-    let port = ServicePort { name: None, protocol: Protocol::Tcp, port: 80, endpoints };
+    let port = ServicePort { protocol: Protocol::Tcp, port: 80, endpoints, ..ServicePort::default() };
     Service {
         name: ServiceName::new("", name),
         cluster_ips: vec!["10.96.0.1".parse().unwrap()],
-        external_ips: Vec::new(),
         ports: vec![port],
+        ..Service::default()
     }
 }
 
@@ -119,7 +171,7 @@ fn nobody_is_masqueraded_where_pods_cannot_be_told_and_that_is_said() {
     assert_eq!(kinds, [FindingKind::NoPodNetwork]);
     let table = compiled.ruleset.tables().next().unwrap();
     let translated = &table.chains.find("translated").unwrap().rules;
-    assert!(!format!("{translated:?}").contains(CLUSTER_IPS), "{translated:?}");
+    assert!(!format!("{translated:?}").contains(Filled::ClusterIps.name()), "{translated:?}");
 }
 
 #[test]
@@ -152,7 +204,7 @@ fn example() -> ServiceMap {
     let address = |text: &str| text.parse().unwrap();
     let endpoint =
         |ip: &str, weight, node: &str| Endpoint { weight, node: Some(node.into()), ..Endpoint::new(address(ip), 8080) };
-    let port = |protocol, port, endpoints| ServicePort { name: None, protocol, port, endpoints };
+    let port = |protocol, port, endpoints| ServicePort { protocol, port, endpoints, ..ServicePort::default() };
     let web = Service {
         name: ServiceName::new("shop", "web"),
         cluster_ips: vec![address("10.96.0.10"), address("fd96::10")],
@@ -162,21 +214,50 @@ fn example() -> ServiceMap {
             80,
             vec![endpoint("10.244.0.11", 2, "n0"), endpoint("10.244.1.21", 1, "n1"), endpoint("fd44::11", 1, "n0")],
         )],
+        ..Service::default()
     };
     let empty = Service {
         name: ServiceName::new("shop", "empty"),
         cluster_ips: vec![address("10.96.0.13")],
-        external_ips: Vec::new(),
         ports: vec![port(Protocol::Udp, 53, Vec::new())],
+        ..Service::default()
     };
     let node = NodeSettings {
         name: Some("n0".to_owned()),
         pod_cidrs: vec!["10.244.0.0/16".parse().unwrap()],
         pod_bridges: vec!["cni0".to_owned()],
         pod_interface_prefixes: vec!["veth".to_owned()],
+        addresses: vec![address("192.0.2.1")],
+        service_cidrs: vec!["10.96.0.0/16".parse().unwrap()],
+        drop_unallocated: true,
         ..NodeSettings::default()
     };
-    ServiceMap { node, services: vec![web, empty] }
+    let edge = Service {
+        name: ServiceName::new("shop", "edge"),
+        cluster_ips: vec![address("10.96.0.14")],
+        load_balancer_ips: vec![address("203.0.113.10")],
+        source_ranges: vec!["192.0.2.64/26".parse().unwrap(), "198.51.100.9/32".parse().unwrap()],
+        external_traffic: TrafficPolicy::Local,
+        ports: vec![ServicePort {
+            port: 443,
+            node_port: Some(30443),
+            endpoints: vec![endpoint("10.244.0.12", 1, "n0"), endpoint("10.244.1.22", 1, "n1")],
+            ..ServicePort::default()
+        }],
+        ..Service::default()
+    };
+    let agent = Service {
+        name: ServiceName::new("shop", "agent"),
+        cluster_ips: vec![address("10.96.0.15")],
+        internal_traffic: TrafficPolicy::Local,
+        ports: vec![ServicePort {
+            port: 9100,
+            endpoints: vec![endpoint("10.244.1.23", 1, "n1")],
+            ..ServicePort::default()
+        }],
+        ..Service::default()
+    };
+    ServiceMap { node, services: vec![web, empty, edge, agent] }
 }
 
 #[test]

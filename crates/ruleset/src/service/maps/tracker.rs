@@ -1,23 +1,22 @@
 //! The incremental engine: from the change of a service to the change of elements, without looking at other services.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 
-use crate::ir::{Data, Family, Ruleset, Table, TableId};
+use crate::ir::{Data, Element, Family, Ruleset, Table, TableId};
 use crate::lower::LowerError;
 use crate::plan::Step;
 
 use super::super::frontend::{Claim, FAMILIES, claims_of, distinct, family_of, taken};
 use super::super::report::port_findings;
-use super::super::target::{Target, Targets};
+use super::super::route::{Lead, Route};
 use super::super::{CompileOptions, Finding, Frontend, NodeSettings, Service, ServiceMap, ServiceName};
 use super::align::slots_of;
+use super::claimant::{Claimant, Slots};
 use super::contents::{Contents, Leads, endpoint};
 use super::edit::{self, Edit};
 use super::keys::{Bytes, read_target};
-use super::pool::Pool;
-use super::skeleton::{ENDPOINTS, MASQUERADE_SERVICES, SERVICES};
-use super::slots;
+use super::sets::{Group, Site};
 use super::state::{Counts, Deltas, TableState, Used};
 
 /// Knows what is in the tables of a service map in the maps layout, and what a change of one service changes there.
@@ -46,15 +45,6 @@ struct Claimed {
     addresses: Box<[(IpAddr, bool)]>,
     /// Its frontends, sorted.
     frontends: Box<[Frontend]>,
-}
-
-/// A service that claims a frontend.
-#[derive(Clone, Debug)]
-struct Claimant {
-    service: ServiceName,
-    external: bool,
-    /// Its targets: in their slots if it has the frontend, else in those a compile gives them.
-    slots: Box<[Option<Target>]>,
 }
 
 impl Tracker {
@@ -104,11 +94,10 @@ impl Tracker {
     }
 
     fn table(&self, state: &TableState, holders: &[(&Frontend, &Claimant)]) -> Table {
-        let slots = holders.iter().map(|(_, holder)| holder.targets().count()).sum();
+        let slots = holders.iter().map(|(_, holder)| holder.anywhere.targets().count()).sum();
         let mut contents = Contents::with_capacity(&self.leads, holders.len(), slots);
         for (frontend, holder) in holders {
-            let slots = (0..).zip(&holder.slots).filter_map(|(slot, target)| Some((slot, (*target)?)));
-            contents.frontend(frontend, holder.external, slots);
+            contents.frontend(frontend, &holder.handling, holder.anywhere.filled(), holder.here.filled());
         }
         contents.cluster_ips(state.cluster_ips());
         let mut table = contents.into_table(&state.id, &self.node);
@@ -245,9 +234,8 @@ impl Drop for Change<'_> {
 
 impl Claimed {
     fn of(service: &Service, claims: &[Claim<'_>]) -> Self {
-        let external = service.external_ips.iter().filter(|address| !service.cluster_ips.contains(address));
-        let cluster = service.cluster_ips.iter().map(|address| (*address, true));
-        let mut addresses: Vec<_> = cluster.chain(external.map(|address| (*address, false))).collect();
+        let is_cluster_ip = |address| (address, service.cluster_ips.contains(&address));
+        let mut addresses: Vec<_> = service.virtual_addresses().map(is_cluster_ip).collect();
         addresses.sort_unstable();
         addresses.dedup();
         Self { addresses: addresses.into(), frontends: claims.iter().map(|claim| claim.frontend).collect() }
@@ -265,37 +253,6 @@ impl Claimed {
     }
 }
 
-impl Claimant {
-    fn of(claim: &Claim<'_>, targets: Targets) -> Self {
-        let slots = targets.slots.into_iter().map(Some).collect();
-        Self { service: claim.service.name.clone(), external: claim.external, slots }
-    }
-
-    fn targets(&self) -> impl Iterator<Item = Target> {
-        self.slots.iter().flatten().copied()
-    }
-
-    /// Puts its targets into the slots a compile gives them, as those of one that waits are: when its turn comes they
-    /// are placed from there, whatever slots they were in before.
-    fn step_back(&mut self) {
-        let targets = Targets::in_order(self.targets().collect());
-        self.slots = targets.into_iter().map(Some).collect();
-    }
-
-    /// Puts its targets into slots where they, or targets of another, are live.
-    fn place(&mut self, live: impl Iterator<Item = (u32, (IpAddr, u16))>) {
-        let wanted: Vec<Target> = self.targets().collect();
-        let mut slots = slots::assign(&wanted, |target| (target.address, target.port), live);
-        slots.truncate(slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1));
-        self.slots = slots.into();
-    }
-
-    /// Its targets by their slots.
-    fn in_slots(&self) -> impl Iterator<Item = (u32, (IpAddr, u16))> {
-        (0..).zip(&self.slots).filter_map(|(slot, target)| target.map(|target| (slot, (target.address, target.port))))
-    }
-}
-
 impl Tracker {
     /// Takes in a service whose elements are in `ruleset`. Services must come in the order of their names.
     fn load(&mut self, service: &Service, ruleset: &Ruleset) {
@@ -306,18 +263,12 @@ impl Tracker {
         self.services.insert(service.name.clone(), claimed);
         for claim in &claims {
             let family = claim.frontend.family();
-            let mut claimant =
-                Claimant::of(claim, Targets::of(&claim.port.endpoints, family, self.node.name.as_deref()));
+            let mut claimant = Claimant::of(service.name.clone(), Route::of(claim, &self.node));
             let claimants = self.frontends.entry(claim.frontend).or_default();
             if claimants.is_empty() {
-                let table = &self.tables[index(family)];
-                let key = Bytes::frontend(&claim.frontend).packed();
-                let endpoints = ruleset.find(&table.id).and_then(|table| table.sets.find(ENDPOINTS));
-                let live = endpoints.into_iter().flat_map(|set| slots_of(set.elements(), &key));
-                claimant.place(live.filter_map(|(slot, element)| match &element.data {
-                    Data::Value(value) => Some((slot, read_target(value)?)),
-                    _ => None,
-                }));
+                let table = ruleset.find(&self.tables[index(family)].id);
+                claimant.anywhere.place(live(table, &claim.frontend, Lead::Anywhere).into_iter());
+                claimant.here.place(live(table, &claim.frontend, Lead::Here).into_iter());
                 for target in claimant.targets().filter(|target| target.here) {
                     *deltas[index(family)].hairpin.entry((target, claim.frontend.protocol)).or_default() += 1;
                 }
@@ -342,9 +293,9 @@ impl Tracker {
         let mut after: Vec<_> = before.iter().filter(|claimant| claimant.service != *name).cloned().collect();
         let mut gained = None;
         if let Some(claim) = claim {
-            let targets = Targets::of(&claim.port.endpoints, frontend.family(), self.node.name.as_deref());
-            gained = port_findings(claim, frontend.family(), &targets);
-            let claimant = Claimant { service: name.clone(), ..Claimant::of(claim, targets) };
+            let route = Route::of(claim, &self.node);
+            gained = port_findings(claim, &route.anywhere, &route.here);
+            let claimant = Claimant::of(name.clone(), route);
             let at = after.partition_point(|other| other.service < *name);
             after.insert(at, claimant);
             findings.extend(after[1..].iter().map(|loser| taken(frontend, &loser.service, &after[0].service)));
@@ -355,10 +306,14 @@ impl Tracker {
                 findings.extend(gained);
             }
             if first.service == *name || had.is_none_or(|had| had.service == *name) {
-                first.place(had.into_iter().flat_map(Claimant::in_slots));
+                first.anywhere.follow(had.map(|had| &had.anywhere));
+                first.here.follow(had.map(|had| &had.here));
             }
             let was_first = |other: &&mut Claimant| had.is_some_and(|had| had.service == other.service);
-            others.iter_mut().filter(was_first).for_each(Claimant::step_back);
+            for other in others.iter_mut().filter(was_first) {
+                other.anywhere.step_back();
+                other.here.step_back();
+            }
         }
         self.compare(&frontend, had, after.first(), deltas);
         if !after.is_empty() {
@@ -368,28 +323,27 @@ impl Tracker {
     }
 
     /// What is another element when a frontend's holder is another, or has other targets.
-    fn compare(&self, frontend: &Frontend, before: Option<&Claimant>, after: Option<&Claimant>, deltas: &mut Deltas) {
-        let key = Bytes::frontend(frontend);
-        let count = |holder: &Claimant| holder.targets().count();
-        let service = |holder: &Claimant| self.leads.service(key, count(holder));
-        deltas.element(SERVICES, before.map(service), after.map(service));
-        let masquerade = |holder: &Claimant| holder.external.then(|| self.leads.masquerade(key));
-        deltas.element(MASQUERADE_SERVICES, before.and_then(masquerade), after.and_then(masquerade));
-        deltas.pool = deltas.pool.max(after.and_then(|holder| Pool::of(count(holder))));
-        let slots = |holder: Option<&Claimant>| holder.map_or(0, |holder| holder.slots.len());
-        for slot in 0..slots(before).max(slots(after)) {
-            let target = |holder: Option<&Claimant>| holder.and_then(|holder| *holder.slots.get(slot)?);
-            let (before, after) = (target(before), target(after));
-            let is_here = |target: &Option<Target>| target.filter(|target| target.here);
-            for (target, by) in [(is_here(&before), -1), (is_here(&after), 1)] {
-                if let Some(target) = target {
-                    *deltas.hairpin.entry((target, frontend.protocol)).or_default() += by;
-                }
-            }
-            if before != after {
-                let element = |target: Target| endpoint(key, slot as u32, &target);
-                deltas.element(ENDPOINTS, before.map(element), after.map(element));
-            }
+    fn compare<'a>(
+        &self,
+        frontend: &Frontend,
+        before: Option<&'a Claimant>,
+        after: Option<&'a Claimant>,
+        deltas: &mut Deltas,
+    ) {
+        let mut elements: BTreeMap<_, [Option<Element>; 2]> = BTreeMap::new();
+        for (at, holder) in [before, after].into_iter().enumerate() {
+            let Some(holder) = holder else { continue };
+            self.leads.elements(frontend, &holder.handling, holder.counts(), |set, element| {
+                let key = (set, element.key.clone());
+                elements.entry(key).or_default()[at] = Some(element);
+            });
+        }
+        for ((set, _), [before, after]) in elements {
+            deltas.element(set, before, after);
+        }
+        for lead in [Lead::Anywhere, Lead::Here] {
+            let slots = |holder: &'a Claimant| if lead == Lead::Here { &holder.here } else { &holder.anywhere };
+            compare_slots(frontend, lead, [before.map(slots), after.map(slots)], deltas);
         }
     }
 
@@ -400,6 +354,38 @@ impl Tracker {
             Undo::Frontend(frontend, claimants) if claimants.is_empty() => drop(self.frontends.remove(&frontend)),
             Undo::Frontend(frontend, claimants) => drop(self.frontends.insert(frontend, claimants)),
             Undo::Used(family, used) => self.tables[index(family)].put_back(used),
+        }
+    }
+}
+
+/// What is in the slots of a frontend in a table.
+fn live(table: Option<&Table>, frontend: &Frontend, lead: Lead) -> Vec<(u32, (IpAddr, u16))> {
+    let Some(group) = Group::of(Site::of(frontend), lead) else { return Vec::new() };
+    let Some(set) = table.and_then(|table| table.sets.find(group.endpoints().name())) else { return Vec::new() };
+    let key = Bytes::frontend(frontend).packed();
+    let target = |element: &Element| match &element.data {
+        Data::Value(value) => read_target(value),
+        _ => None,
+    };
+    slots_of(set.elements(), &key).filter_map(|(slot, element)| Some((slot, target(element)?))).collect()
+}
+
+/// What is in other slots when the holder of a frontend, or its targets, are others.
+fn compare_slots(frontend: &Frontend, lead: Lead, [before, after]: [Option<&Slots>; 2], deltas: &mut Deltas) {
+    let Some(group) = Group::of(Site::of(frontend), lead) else { return };
+    let key = Bytes::frontend(frontend);
+    deltas.need(group, after.map_or(0, |slots| slots.targets().count()));
+    let len = |slots: Option<&Slots>| slots.map_or(0, Slots::len);
+    for slot in 0..len(before).max(len(after)) {
+        let (before, after) = (before.and_then(|slots| slots.at(slot)), after.and_then(|slots| slots.at(slot)));
+        for (target, by) in [(before, -1), (after, 1)] {
+            if let Some(target) = target.filter(|target| target.here) {
+                *deltas.hairpin.entry((target, frontend.protocol)).or_default() += by;
+            }
+        }
+        if before != after {
+            let element = |target| endpoint(key, slot as u32, &target);
+            deltas.element(group.endpoints(), before.map(element), after.map(element));
         }
     }
 }

@@ -40,7 +40,10 @@ pub struct NodeOverrides {
     pub pod_bridges: Vec<String>,
     pub pod_interface_prefixes: Vec<String>,
     pub service_cidrs: Vec<IpNet>,
+    pub zone: Option<String>,
     pub nodeport_addresses: Option<NodePortAddresses>,
+    pub localhost_nodeports: bool,
+    pub drop_unallocated: bool,
     pub masquerade_all: bool,
     pub mark_bit: Option<u8>,
 }
@@ -195,9 +198,14 @@ impl NodeOverrides {
         list(&mut node.pod_bridges, &self.pod_bridges);
         list(&mut node.pod_interface_prefixes, &self.pod_interface_prefixes);
         list(&mut node.service_cidrs, &self.service_cidrs);
+        if self.zone.is_some() {
+            node.zone.clone_from(&self.zone);
+        }
         if let Some(addresses) = &self.nodeport_addresses {
             node.nodeport_addresses.clone_from(addresses);
         }
+        node.localhost_nodeports |= self.localhost_nodeports;
+        node.drop_unallocated |= self.drop_unallocated;
         node.masquerade_all |= self.masquerade_all;
         node.mark_bit = self.mark_bit.unwrap_or(node.mark_bit);
     }

@@ -115,7 +115,10 @@ fn settings(block: NodeBlock) -> Result<NodeSettings, (&'static str, Problem)> {
         pod_bridges: block.pod_bridges.0.into_iter().map(|name| name.0).collect(),
         pod_interface_prefixes: block.pod_interface_prefixes.0.into_iter().map(|name| name.0).collect(),
         service_cidrs: block.service_cidrs.0.into_iter().map(|cidr| cidr.0).collect(),
+        zone: block.zone.map(|zone| zone.0),
         nodeport_addresses,
+        localhost_nodeports: block.localhost_nodeports,
+        drop_unallocated: block.drop_unallocated,
         masquerade_all: block.masquerade_all,
         mark_bit,
     })

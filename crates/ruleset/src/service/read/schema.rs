@@ -14,7 +14,8 @@ use serde::de::{self, DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::service::{
-    Endpoint, NodePortAddresses, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort,
+    Endpoint, Hints, NodePortAddresses, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort,
+    TrafficPolicy,
 };
 
 /// What the field `apiVersion` says.
@@ -80,9 +81,18 @@ pub(super) struct NodeBlock {
     /// The networks that virtual addresses are taken from.
     #[serde(rename = "serviceCIDRs", skip_serializing_if = "OneOrMany::is_empty")]
     pub(super) service_cidrs: OneOrMany<Cidr>,
+    /// The zone the node is in; endpoints may be meant for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) zone: Option<Name>,
     /// On which of the node's addresses node ports answer: `primary`, `all`, or networks.
     #[serde(skip_serializing_if = "OneOrMany::is_empty")]
     pub(super) nodeport_addresses: OneOrMany<String>,
+    /// Node ports also answer on 127.0.0.1, if it is among their addresses.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) localhost_nodeports: bool,
+    /// Drop what is sent to an address in the service networks that no service has.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) drop_unallocated: bool,
     /// Masquerade all traffic to cluster IPs, also that of pods.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(super) masquerade_all: bool,
@@ -110,11 +120,61 @@ pub(super) struct ServiceBlock {
     /// Virtual addresses for clients inside the cluster.
     #[serde(rename = "clusterIPs", default, skip_serializing_if = "OneOrMany::is_empty")]
     cluster_ips: OneOrMany<Address>,
-    /// Virtual addresses for clients outside it: all of their traffic is masqueraded.
+    /// Virtual addresses for clients outside it.
     #[serde(rename = "externalIPs", default, skip_serializing_if = "OneOrMany::is_empty")]
     external_ips: OneOrMany<Address>,
+    /// Virtual addresses that load balancers send to, for clients in the source ranges.
+    #[serde(rename = "loadBalancerIPs", default, skip_serializing_if = "OneOrMany::is_empty")]
+    load_balancer_ips: OneOrMany<Address>,
+    /// Who gets through to the addresses of load balancers: everyone if not given; nobody of a family without a network
+    /// here.
+    #[serde(default, skip_serializing_if = "OneOrMany::is_empty")]
+    source_ranges: OneOrMany<Cidr>,
+    /// Which endpoints serve what comes to cluster IPs: `Cluster` if not given.
+    #[serde(default, skip_serializing_if = "Policy::is_default")]
+    internal_traffic: Policy,
+    /// Which endpoints serve what comes to other addresses and node ports: `Cluster` if not given.
+    #[serde(default, skip_serializing_if = "Policy::is_default")]
+    external_traffic: Policy,
+    /// The port at which the health of the service on this node is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    health_check_node_port: Option<Port>,
     /// Its ports.
     ports: Vec<PortBlock>,
+}
+
+/// Which endpoints may serve a connection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+enum Policy {
+    /// All.
+    #[default]
+    Cluster,
+    /// Those of this node only. Pods and the node itself are served by all at the addresses for clients outside.
+    Local,
+}
+
+impl Policy {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+impl From<Policy> for TrafficPolicy {
+    fn from(policy: Policy) -> Self {
+        match policy {
+            Policy::Cluster => Self::Cluster,
+            Policy::Local => Self::Local,
+        }
+    }
+}
+
+impl From<TrafficPolicy> for Policy {
+    fn from(policy: TrafficPolicy) -> Self {
+        match policy {
+            TrafficPolicy::Cluster => Self::Cluster,
+            TrafficPolicy::Local => Self::Local,
+        }
+    }
 }
 
 /// A port of a service.
@@ -130,6 +190,9 @@ pub(super) struct PortBlock {
     protocol: AnyCase,
     /// The port at the virtual addresses.
     port: Port,
+    /// The port at the node's own addresses, in the families of the service's addresses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    node_port: Option<Port>,
     /// Where its connections go. None: they are rejected.
     #[serde(default)]
     endpoints: Vec<EndpointBlock>,
@@ -275,6 +338,8 @@ pub(super) struct EndpointBlock {
     port: Option<u16>,
     weight: u16,
     node: Option<Arc<str>>,
+    terminating: bool,
+    hints: Option<Arc<Hints>>,
 }
 
 /// An endpoint as a mapping.
@@ -293,6 +358,15 @@ struct EndpointFields {
     /// The node it is on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     node: Option<Name>,
+    /// It is about to go, and is used only where no other is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    terminating: bool,
+    /// The nodes whose clients it is meant for, if all endpoints say so.
+    #[serde(default, skip_serializing_if = "OneOrMany::is_empty")]
+    for_nodes: OneOrMany<Name>,
+    /// The zones whose clients it is meant for, if all endpoints say so.
+    #[serde(default, skip_serializing_if = "OneOrMany::is_empty")]
+    for_zones: OneOrMany<Name>,
 }
 
 fn one() -> u16 {
@@ -312,7 +386,10 @@ impl<'de> Deserialize<'de> for EndpointBlock {
                 f.write_str("an endpoint, as `10.244.0.11:8080`, `[fd44::11]:8080`, or `{address: …, port: …}`")
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<EndpointBlock, E> {
-                let plain = |address, port| EndpointBlock { address, port, weight: 1, node: None };
+                let plain = |address, port| {
+                    let Endpoint { weight, node, terminating, hints, .. } = Endpoint::new(address, 0);
+                    EndpointBlock { address, port, weight, node, terminating, hints }
+                };
                 if let Ok(address) = text.parse::<IpAddr>() {
                     return Ok(plain(address, None));
                 }
@@ -329,8 +406,16 @@ impl<'de> Deserialize<'de> for EndpointBlock {
                 if fields.weight == 0 {
                     return Err(de::Error::custom("an endpoint of weight 0 gets nothing: leave it out"));
                 }
-                let EndpointFields { address: Address(address), port, weight, node } = fields;
-                Ok(EndpointBlock { address, port: port.map(|port| port.0), weight, node: node.map(|it| it.0.into()) })
+                let names = |names: OneOrMany<Name>| names.0.into_iter().map(|name| name.0.into()).collect();
+                let hints = Hints { nodes: names(fields.for_nodes), zones: names(fields.for_zones) };
+                Ok(EndpointBlock {
+                    address: fields.address.0,
+                    port: fields.port.map(|port| port.0),
+                    weight: fields.weight,
+                    node: fields.node.map(|it| it.0.into()),
+                    terminating: fields.terminating,
+                    hints: (hints != Hints::default()).then(|| hints.into()),
+                })
             }
         }
         deserializer.deserialize_any(Either)
@@ -339,14 +424,30 @@ impl<'de> Deserialize<'de> for EndpointBlock {
 
 impl Serialize for EndpointBlock {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match (self.port, self.weight, &self.node) {
-            (Some(port), 1, None) => serializer.collect_str(&SocketAddr::new(self.address, port)),
-            (None, 1, None) => serializer.collect_str(&self.address),
-            (port, weight, node) => {
-                let node = node.as_deref().map(|node| Name(node.to_owned()));
-                EndpointFields { address: Address(self.address), port: port.map(Port), weight, node }
-                    .serialize(serializer)
-            }
+        match self {
+            Self { address, port, weight: 1, node: None, terminating: false, hints: None } => match port {
+                Some(port) => serializer.collect_str(&SocketAddr::new(*address, *port)),
+                None => serializer.collect_str(address),
+            },
+            _ => self.fields().serialize(serializer),
+        }
+    }
+}
+
+impl EndpointBlock {
+    fn fields(&self) -> EndpointFields {
+        let name = |name: &Arc<str>| Name(name.to_string());
+        let names = |of: fn(&Hints) -> &[Arc<str>]| {
+            OneOrMany(self.hints.as_deref().into_iter().flat_map(of).map(name).collect())
+        };
+        EndpointFields {
+            address: Address(self.address),
+            port: self.port.map(Port),
+            weight: self.weight,
+            node: self.node.as_ref().map(name),
+            terminating: self.terminating,
+            for_nodes: names(|hints| &hints.nodes),
+            for_zones: names(|hints| &hints.zones),
         }
     }
 }
@@ -423,7 +524,7 @@ impl<T: JsonSchema> JsonSchema for OneOrMany<T> {
 impl ServiceBlock {
     /// The service it says, without ports; the same address twice is once.
     pub(super) fn into_service(self) -> Service {
-        let unique = |addresses: OneOrMany<Address>| {
+        let unique = |addresses: OneOrMany<Address>| -> Vec<IpAddr> {
             let mut seen = BTreeSet::new();
             addresses.0.into_iter().map(|address| address.0).filter(|address| seen.insert(*address)).collect()
         };
@@ -432,6 +533,11 @@ impl ServiceBlock {
             name: ServiceName::new(&namespace, &self.name.0),
             cluster_ips: unique(self.cluster_ips),
             external_ips: unique(self.external_ips),
+            load_balancer_ips: unique(self.load_balancer_ips),
+            source_ranges: self.source_ranges.0.into_iter().map(|range| range.0).collect(),
+            internal_traffic: self.internal_traffic.into(),
+            external_traffic: self.external_traffic.into(),
+            health_check_node_port: self.health_check_node_port.map(|port| port.0),
             ports: Vec::new(),
         }
     }
@@ -445,16 +551,17 @@ impl PortBlock {
 
     /// The port it says, without endpoints.
     pub(super) fn into_port(self) -> ServicePort {
-        let Self { name, protocol: AnyCase(protocol), port: Port(port), endpoints: _ } = self;
-        ServicePort { name: name.map(|name| name.0.into()), protocol, port, endpoints: Vec::new() }
+        let Self { name, protocol: AnyCase(protocol), port: Port(port), node_port, endpoints: _ } = self;
+        let (name, node_port) = (name.map(|name| name.0.into()), node_port.map(|port| port.0));
+        ServicePort { name, protocol, port, node_port, endpoints: Vec::new() }
     }
 }
 
 impl EndpointBlock {
     /// The endpoint it says, at that port if it names none.
     pub(super) fn into_endpoint(self, default: u16) -> Endpoint {
-        let Self { address, port, weight, node } = self;
-        Endpoint { address, port: port.unwrap_or(default), weight, node }
+        let Self { address, port, weight, node, terminating, hints } = self;
+        Endpoint { address, port: port.unwrap_or(default), weight, node, terminating, hints }
     }
 }
 
@@ -480,6 +587,9 @@ impl From<&NodeSettings> for NodeBlock {
             pod_bridges: OneOrMany(node.pod_bridges.iter().cloned().map(Name).collect()),
             pod_interface_prefixes: OneOrMany(node.pod_interface_prefixes.iter().cloned().map(Name).collect()),
             service_cidrs: cidrs(&node.service_cidrs),
+            zone: node.zone.clone().map(Name),
+            localhost_nodeports: node.localhost_nodeports,
+            drop_unallocated: node.drop_unallocated,
             nodeport_addresses: OneOrMany(match &node.nodeport_addresses {
                 NodePortAddresses::Primary => Vec::new(),
                 NodePortAddresses::All => vec!["all".to_owned()],
@@ -498,11 +608,14 @@ impl From<&Service> for ServiceBlock {
             port: Some(endpoint.port),
             weight: endpoint.weight,
             node: endpoint.node.clone(),
+            terminating: endpoint.terminating,
+            hints: endpoint.hints.clone(),
         };
         let port = |port: &ServicePort| PortBlock {
             name: port.name.as_deref().map(|name| Name(name.to_owned())),
             protocol: AnyCase(port.protocol),
             port: Port(port.port),
+            node_port: port.node_port.map(Port),
             endpoints: port.endpoints.iter().map(endpoint).collect(),
         };
         Self {
@@ -510,6 +623,11 @@ impl From<&Service> for ServiceBlock {
             namespace: Some(&service.name.namespace).filter(|it| !it.is_empty()).map(|it| Name(it.to_string())),
             cluster_ips: addresses(&service.cluster_ips),
             external_ips: addresses(&service.external_ips),
+            load_balancer_ips: addresses(&service.load_balancer_ips),
+            source_ranges: OneOrMany(service.source_ranges.iter().copied().map(Cidr).collect()),
+            internal_traffic: service.internal_traffic.into(),
+            external_traffic: service.external_traffic.into(),
+            health_check_node_port: service.health_check_node_port.map(Port),
             ports: service.ports.iter().map(port).collect(),
         }
     }

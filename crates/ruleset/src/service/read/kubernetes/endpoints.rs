@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::object::{Conditions, EndpointSlice, SliceEndpoint, SlicePort};
+use super::object::{self, Conditions, EndpointSlice, SliceEndpoint, SlicePort};
 use super::{finding, service};
-use crate::service::{Endpoint, Finding, FindingKind, Protocol, Service, ServiceName, ServicePort, Severity};
+use crate::service::{Endpoint, Finding, FindingKind, Hints, Protocol, Service, ServiceName, ServicePort, Severity};
 
 /// Whose endpoints a slice holds.
 const SERVICE_NAME: &str = "kubernetes.io/service-name";
@@ -51,11 +51,6 @@ impl Slices {
         for port in &mut service.ports {
             port.endpoints = endpoints(slices, port, &subject, findings);
         }
-        let endpoints = || slices.iter().flat_map(|slice| &slice.endpoints);
-        if endpoints().any(|it| !it.hints.for_zones.is_empty() || !it.hints.for_nodes.is_empty()) {
-            let message = "hints: topology hints are not supported: endpoints far away get as much as near ones";
-            findings.push(finding(Severity::Warning, FindingKind::NotSupported, subject, message.to_owned()));
-        }
     }
 }
 
@@ -81,10 +76,10 @@ impl Fitness {
     }
 }
 
-/// How fit an endpoint is, and the node it is on.
-type Candidate = (Fitness, Option<Arc<str>>);
+/// How fit an endpoint is, the node it is on, and for whom it is meant.
+type Candidate = (Fitness, Option<Arc<str>>, Option<Arc<Hints>>);
 
-/// The endpoints of one port, sorted: the ready ones; of a family without any, those that terminate but still serve.
+/// The endpoints of one port, sorted: those that are ready, and those that terminate but still serve.
 fn endpoints(
     slices: &[EndpointSlice],
     port: &ServicePort,
@@ -102,7 +97,7 @@ fn endpoints(
                     findings.push(finding(Severity::Error, FindingKind::Invalid, subject.to_owned(), message));
                     continue;
                 };
-                let candidate = (Fitness::of(endpoint.conditions), node(endpoint));
+                let candidate = (Fitness::of(endpoint.conditions), node(endpoint), hints(&endpoint.hints));
                 let known = candidates.entry((address, target)).or_insert_with(|| candidate.clone());
                 if candidate > *known {
                     *known = candidate;
@@ -110,15 +105,12 @@ fn endpoints(
             }
         }
     }
-    let best = |v4: bool| {
-        let family = candidates.iter().filter(|((address, _), _)| address.is_ipv4() == v4);
-        family.map(|(_, (fitness, _))| *fitness).max().unwrap_or(Fitness::Unfit)
+    let usable = candidates.into_iter().filter(|(_, (fitness, ..))| *fitness > Fitness::Unfit);
+    let endpoint = |((address, port), (fitness, node, hints))| {
+        let terminating = fitness == Fitness::Terminating;
+        Endpoint { address, port, weight: 1, node, terminating, hints }
     };
-    let (best_v4, best_v6) = (best(true), best(false));
-    let usable = candidates.into_iter().filter(|((address, _), (fitness, _))| {
-        *fitness > Fitness::Unfit && *fitness == if address.is_ipv4() { best_v4 } else { best_v6 }
-    });
-    usable.map(|((address, port), (_, node))| Endpoint { address, port, weight: 1, node }).collect()
+    usable.map(endpoint).collect()
 }
 
 /// The port endpoints of a slice listen on for that service port: ports meet by name and protocol, the numbers in
@@ -131,4 +123,10 @@ fn target(slice_port: &SlicePort, port: &ServicePort) -> Option<u16> {
 
 fn node(endpoint: &SliceEndpoint) -> Option<Arc<str>> {
     endpoint.node_name.as_deref().filter(|name| !name.is_empty()).map(Arc::from)
+}
+
+fn hints(hints: &object::Hints) -> Option<Arc<Hints>> {
+    let names = |hints: &[object::Hint]| hints.iter().map(|hint| hint.name.as_str().into()).collect();
+    let hints = Hints { nodes: names(&hints.for_nodes), zones: names(&hints.for_zones) };
+    (hints != Hints::default()).then(|| hints.into())
 }

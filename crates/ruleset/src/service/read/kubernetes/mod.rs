@@ -22,6 +22,9 @@ use crate::service::{Finding, FindingKind, NodeSettings, Service, ServiceName, S
 use endpoints::Slices;
 use object::{EndpointSlice, Metadata, ServiceCidr};
 
+/// The label of a node that names its zone.
+const ZONE: &str = "topology.kubernetes.io/zone";
+
 /// The objects read so far.
 #[derive(Default)]
 pub(super) struct Objects {
@@ -146,7 +149,7 @@ impl Objects {
         findings.append(&mut self.findings);
         for (name, mut service) in self.services {
             self.slices.fill(&mut service, findings);
-            if service.cluster_ips.is_empty() && service.external_ips.is_empty() {
+            if service.virtual_addresses().next().is_none() {
                 continue;
             }
             match services.entry(name) {
@@ -181,6 +184,9 @@ impl Objects {
             }
             return;
         };
+        if node.zone.is_none() {
+            node.zone = object.metadata.labels.get(ZONE).filter(|zone| !zone.is_empty()).cloned();
+        }
         let mut wrong = Vec::new();
         if node.addresses.is_empty() {
             node.addresses = object.addresses(&mut wrong);

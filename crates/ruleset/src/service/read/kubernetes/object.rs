@@ -123,9 +123,11 @@ pub(super) struct Hints {
     pub(super) for_nodes: Vec<Hint>,
 }
 
-/// A zone or node an endpoint is meant for. Only that there is one matters here.
+/// A zone or node an endpoint is meant for.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Hint {}
+pub(super) struct Hint {
+    pub(super) name: String,
+}
 
 #[derive(Clone, Debug, Deserialize)]
 pub(super) struct SlicePort {

@@ -2,8 +2,10 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
+
 use super::object;
-use crate::service::{Finding, FindingKind, Protocol, Service, ServicePort, Severity};
+use crate::service::{Finding, FindingKind, Protocol, Service, ServicePort, Severity, TrafficPolicy};
 
 /// Who else looks after a service that has this label.
 const PROXY_NAME: &str = "service.kubernetes.io/service-proxy-name";
@@ -23,16 +25,34 @@ pub(super) fn service(object: object::Service, findings: &mut Vec<Finding>) -> O
     let single = spec.cluster_ip.as_slice().iter().filter(|it| spec.cluster_ips.is_empty() && !it.is_empty());
     let cluster_ips = report.addresses(spec.cluster_ips.iter().chain(single), "clusterIPs");
     let external_ips = report.addresses(spec.external_ips.iter(), "externalIPs");
-    if cluster_ips.is_empty() && external_ips.is_empty() {
+    let load_balancer_ips = report.addresses(ingress(&object), "loadBalancer.ingress");
+    if [&cluster_ips, &external_ips, &load_balancer_ips].into_iter().all(Vec::is_empty) {
         let message = "it has no address: was it given a cluster IP by an API server?".to_owned();
         report.add(Severity::Warning, FindingKind::Invalid, message);
     }
+    let external_traffic = report.policy("externalTrafficPolicy", &spec.external_traffic_policy);
+    let is_balanced = spec.kind.as_deref() == Some("LoadBalancer") && external_traffic == TrafficPolicy::Local;
     Some(Service {
         name,
-        cluster_ips: report.unless_local(cluster_ips, "internalTrafficPolicy", &spec.internal_traffic_policy),
-        external_ips: report.unless_local(external_ips, "externalTrafficPolicy", &spec.external_traffic_policy),
+        cluster_ips,
+        external_ips,
+        load_balancer_ips,
+        source_ranges: report.source_ranges(&spec.load_balancer_source_ranges),
+        internal_traffic: report.policy("internalTrafficPolicy", &spec.internal_traffic_policy),
+        external_traffic,
+        health_check_node_port: spec.health_check_node_port.filter(|port| *port > 0 && is_balanced),
         ports: spec.ports.iter().filter_map(|port| report.port(port)).collect(),
     })
+}
+
+/// The addresses a load balancer keeps in the packets it sends. With the mode `Proxy`, and for host names, it ends the
+/// connections itself.
+fn ingress(object: &object::Service) -> impl Iterator<Item = &String> {
+    let ingress = object.status.load_balancer.ingress.iter();
+    ingress
+        .filter(|it| it.ip_mode.as_deref() != Some("Proxy"))
+        .filter_map(|it| it.ip.as_ref())
+        .filter(|ip| !ip.is_empty())
 }
 
 /// A protocol by the API's name for it; TCP where there is none.
@@ -88,17 +108,31 @@ impl Report<'_> {
         addresses
     }
 
-    /// No addresses where a policy wants local endpoints only: rules for all endpoints would send connections to other
-    /// nodes against the policy.
-    fn unless_local(&mut self, addresses: Vec<IpAddr>, field: &str, policy: &Option<String>) -> Vec<IpAddr> {
-        let Some(policy) = policy.as_deref().filter(|policy| !matches!(*policy, "" | "Cluster")) else {
-            return addresses;
-        };
-        if !addresses.is_empty() {
-            let list = addresses.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-            self.not_supported(format!("{field}: {policy} is not supported: {list} is left out"));
+    fn source_ranges(&mut self, texts: &[String]) -> Vec<IpNet> {
+        let mut ranges = Vec::new();
+        for text in texts.iter().map(|text| text.trim()) {
+            match text.parse::<IpNet>() {
+                Ok(range) => ranges.push(range.trunc()),
+                Err(_) => {
+                    let message = format!("loadBalancerSourceRanges: `{text}` is no network: left out");
+                    self.add(Severity::Error, FindingKind::Invalid, message);
+                }
+            }
         }
-        Vec::new()
+        ranges
+    }
+
+    fn policy(&mut self, field: &str, policy: &Option<String>) -> TrafficPolicy {
+        match policy.as_deref() {
+            None | Some("" | "Cluster") => TrafficPolicy::Cluster,
+            Some("Local") => TrafficPolicy::Local,
+            Some(other) => {
+                // Of the two, it lets less through.
+                let message = format!("{field}: {other} is neither Cluster nor Local: taken for Local");
+                self.add(Severity::Error, FindingKind::Invalid, message);
+                TrafficPolicy::Local
+            }
+        }
     }
 
     fn port(&mut self, port: &object::ServicePort) -> Option<ServicePort> {
@@ -113,37 +147,16 @@ impl Report<'_> {
             return None;
         }
         let name = (!port.name.is_empty()).then(|| port.name.as_str().into());
-        Some(ServicePort { name, protocol, port: port.port, endpoints: Vec::new() })
+        let node_port = port.node_port.filter(|port| *port > 0);
+        Some(ServicePort { name, protocol, port: port.port, node_port, endpoints: Vec::new() })
     }
 
     /// What a service asks for that is not compiled, field by field.
     fn unsupported(&mut self, object: &object::Service) {
         let spec = &object.spec;
-        for port in &spec.ports {
-            if let Some(node_port) = port.node_port.filter(|port| *port > 0) {
-                let protocol = port.protocol.as_deref().unwrap_or("TCP");
-                self.not_supported(format!("nodePort: {node_port} ({protocol}) is not supported: it does not answer"));
-            }
-        }
-        // With ipMode Proxy, and for host names, the balancer ends the connections itself.
-        let ingress = object.status.load_balancer.ingress.iter();
-        for address in ingress.filter(|it| it.ip_mode.as_deref() != Some("Proxy")).filter_map(|it| it.ip.as_ref()) {
-            self.not_supported(format!("loadBalancer.ingress: {address} is not supported: it does not answer"));
-        }
-        if !spec.load_balancer_source_ranges.is_empty() {
-            let ranges = spec.load_balancer_source_ranges.join(", ");
-            self.not_supported(format!("loadBalancerSourceRanges: {ranges} is not supported: nothing is filtered"));
-        }
         if let Some(affinity) = spec.session_affinity.as_deref().filter(|it| !matches!(*it, "" | "None")) {
             let effect = "each connection goes to any endpoint";
             self.not_supported(format!("sessionAffinity: {affinity} is not supported: {effect}"));
-        }
-        if let Some(distribution) = spec.traffic_distribution.as_deref().filter(|it| !it.is_empty()) {
-            let effect = "endpoints far away get as much as near ones";
-            self.not_supported(format!("trafficDistribution: {distribution} is not supported: {effect}"));
-        }
-        if let Some(port) = spec.health_check_node_port.filter(|port| *port > 0) {
-            self.not_supported(format!("healthCheckNodePort: {port} is not supported: it does not answer"));
         }
     }
 }

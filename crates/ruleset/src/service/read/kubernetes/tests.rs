@@ -1,6 +1,8 @@
 use insta::assert_snapshot;
 
-use crate::service::{Endpoint, Finding, Input, NodeOverrides, Service, ServiceMap, read};
+use crate::service::{
+    Endpoint, Finding, Hints, Input, NodeOverrides, Service, ServiceMap, ServiceName, ServicePort, TrafficPolicy, read,
+};
 
 fn overrides(node: Option<&str>) -> NodeOverrides {
     NodeOverrides { name: node.map(str::to_owned), ..NodeOverrides::default() }
@@ -33,7 +35,10 @@ fn slice(name: &str, endpoints: &str) -> String {
 }
 
 fn endpoints(service: &Service) -> Vec<String> {
-    let endpoint = |it: &Endpoint| format!("{}:{}@{}", it.address, it.port, it.node.as_deref().unwrap_or("?"));
+    let endpoint = |it: &Endpoint| {
+        let state = if it.terminating { " terminating" } else { "" };
+        format!("{}:{}@{}{state}", it.address, it.port, it.node.as_deref().unwrap_or("?"))
+    };
     service.ports[0].endpoints.iter().map(endpoint).collect()
 }
 
@@ -151,19 +156,19 @@ fn an_endpoint_without_conditions_is_ready() {
 }
 
 #[test]
-fn endpoints_that_are_not_ready_get_nothing_while_others_are() {
+fn endpoints_that_are_not_ready_and_do_not_serve_are_left_out() {
     let mixed = "[{addresses: [10.1.0.2], conditions: {ready: false}}, \
                   {addresses: [10.1.0.3], conditions: {ready: false, serving: true, terminating: true}}, \
                   {addresses: [10.1.0.4], conditions: {ready: true, serving: true}}]";
-    assert_eq!(endpoints_of_web(&[mixed]), ["10.1.0.4:8080@?"]);
+    assert_eq!(endpoints_of_web(&[mixed]), ["10.1.0.3:8080@? terminating", "10.1.0.4:8080@?"]);
 }
 
 #[test]
-fn without_ready_endpoints_those_that_terminate_but_serve_are_used() {
+fn endpoints_that_terminate_must_still_serve() {
     let terminating = "[{addresses: [10.1.0.2], conditions: {ready: false, serving: false, terminating: true}}, \
                         {addresses: [10.1.0.3], conditions: {ready: false, serving: true, terminating: true}}, \
                         {addresses: [10.1.0.4], conditions: {ready: false, serving: true, terminating: false}}]";
-    assert_eq!(endpoints_of_web(&[terminating]), ["10.1.0.3:8080@?"]);
+    assert_eq!(endpoints_of_web(&[terminating]), ["10.1.0.3:8080@? terminating"]);
     assert!(endpoints_of_web(&["null"]).is_empty());
 }
 
@@ -177,7 +182,7 @@ fn an_endpoint_in_two_slices_is_one_and_its_better_state_counts() {
 }
 
 #[test]
-fn what_is_not_compiled_is_reported_by_field() {
+fn what_a_service_asks_for_is_read_and_what_is_not_compiled_is_reported_by_field() {
     let text = r#"
 apiVersion: v1
 kind: Service
@@ -191,40 +196,60 @@ spec:
   internalTrafficPolicy: Local
   externalTrafficPolicy: Local
   healthCheckNodePort: 31000
-  loadBalancerSourceRanges: [198.51.100.0/24]
+  loadBalancerSourceRanges: [" 198.51.100.0/24", 198.51.100.0]
   trafficDistribution: PreferClose
 status: {loadBalancer: {ingress: [{ip: 203.0.113.1, ipMode: VIP}, {ip: 203.0.113.2, ipMode: Proxy}, {hostname: lb}]}}
 "#;
     let (map, findings) = read_as(None, &[text]);
-    assert!(map.services.is_empty(), "no address is left that could be compiled as it is meant");
+    let expected = Service {
+        name: ServiceName::new("shop", "front"),
+        cluster_ips: vec!["10.96.0.7".parse().unwrap()],
+        external_ips: vec!["192.0.2.7".parse().unwrap()],
+        load_balancer_ips: vec!["203.0.113.1".parse().unwrap()],
+        source_ranges: vec!["198.51.100.0/24".parse().unwrap()],
+        internal_traffic: TrafficPolicy::Local,
+        external_traffic: TrafficPolicy::Local,
+        health_check_node_port: Some(31000),
+        ports: vec![ServicePort { port: 80, node_port: Some(30080), ..ServicePort::default() }],
+    };
+    assert_eq!(map.services, [expected]);
     assert_snapshot!(lines(&findings), @"
-    warning: service shop/front: externalTrafficPolicy: Local is not supported: 192.0.2.7 is left out
-    warning: service shop/front: healthCheckNodePort: 31000 is not supported: it does not answer
-    warning: service shop/front: internalTrafficPolicy: Local is not supported: 10.96.0.7 is left out
-    warning: service shop/front: loadBalancer.ingress: 203.0.113.1 is not supported: it does not answer
-    warning: service shop/front: loadBalancerSourceRanges: 198.51.100.0/24 is not supported: nothing is filtered
-    warning: service shop/front: nodePort: 30080 (TCP) is not supported: it does not answer
     warning: service shop/front: protocol: QUIC of port 81 is not supported: left out
     warning: service shop/front: sessionAffinity: ClientIP is not supported: each connection goes to any endpoint
-    warning: service shop/front: trafficDistribution: PreferClose is not supported: endpoints far away get as much as near ones
+    error: service shop/front: loadBalancerSourceRanges: `198.51.100.0` is no network: left out
     ");
 }
 
 #[test]
-fn a_policy_that_cannot_be_kept_costs_only_the_addresses_it_is_about() {
-    let (map, _) = read_as(None, &[&service("web", "externalIPs: [192.0.2.7], internalTrafficPolicy: Local")]);
-    assert!(map.services[0].cluster_ips.is_empty());
-    assert_eq!(map.services[0].external_ips.len(), 1);
-    let (map, _) = read_as(None, &[&service("web", "sessionAffinity: ClientIP")]);
-    assert_eq!(map.services[0].cluster_ips.len(), 1);
+fn a_policy_that_is_unknown_lets_least_through() {
+    let (map, findings) = read_as(None, &[&service("web", "externalTrafficPolicy: Near")]);
+    assert_eq!(map.services[0].external_traffic, TrafficPolicy::Local);
+    assert_snapshot!(lines(&findings), @"error: service shop/web: externalTrafficPolicy: Near is neither Cluster nor Local: taken for Local");
 }
 
 #[test]
-fn topology_hints_are_reported_once_for_a_service() {
+fn a_health_check_is_for_load_balancers_of_the_policy_local() {
+    let of = |spec: &str| read_as(None, &[&service("web", spec)]).0.services[0].health_check_node_port;
+    assert_eq!(of("type: LoadBalancer, externalTrafficPolicy: Local, healthCheckNodePort: 31000"), Some(31000));
+    assert_eq!(of("type: LoadBalancer, healthCheckNodePort: 31000"), None);
+    assert_eq!(of("externalTrafficPolicy: Local, healthCheckNodePort: 31000"), None);
+}
+
+#[test]
+fn topology_hints_and_the_zone_of_the_node_are_read() {
     let hinted = "[{addresses: [10.1.0.2], hints: {forZones: [{name: a}]}}, \
                    {addresses: [10.1.0.3], hints: {forNodes: [{name: n}]}}]";
-    let text = format!("{}---\n{}", service("web", ""), slice("web-0", hinted));
-    assert_snapshot!(lines(&read_as(None, &[&text]).1), @"warning: service shop/web: hints: topology hints are not supported: endpoints far away get as much as near ones");
+    let text = format!(
+        "{}---\n{}---\n{}",
+        service("web", ""),
+        slice("web-0", hinted),
+        "apiVersion: v1\nkind: Node\nmetadata: {name: node1, labels: {topology.kubernetes.io/zone: a}}\n"
+    );
+    let map = read_as(Some("node1"), &[&text]).0;
+    assert_eq!(map.node.zone.as_deref(), Some("a"));
+    let hints = |at: usize| map.services[0].ports[0].endpoints[at].hints.clone().unwrap();
+    assert_eq!(*hints(0), Hints { zones: vec!["a".into()], ..Hints::default() });
+    assert_eq!(*hints(1), Hints { nodes: vec!["n".into()], ..Hints::default() });
 }
 
 #[test]
