@@ -78,8 +78,14 @@ pub(crate) enum RulesetSource {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum RulesetForm {
+    /// nft text.
     Nft,
+    /// nft JSON.
     Json,
+    /// The kernel's expressions, as `nft --debug=netlink` shows them.
+    Expr,
+    /// What was understood, in full: rulectl's own typed form, as JSON.
+    Ir,
 }
 
 /// What rules are wanted, and what they depend on beside that.

@@ -4,27 +4,38 @@ use std::process::ExitCode;
 
 use rulectl_ruleset::ir::Ruleset;
 use rulectl_ruleset::text::ParseError;
-use rulectl_ruleset::{json, nft};
+use rulectl_ruleset::{json, lower, nft};
 
 use crate::args::{Parse, RulesetForm, RulesetSource};
 use crate::failure::Failure;
 use crate::include::Files;
-use crate::input;
 use crate::output::Terminal;
+use crate::{input, listing};
 
 pub(crate) fn run(args: &Parse, terminal: &Terminal) -> Result<ExitCode, Failure> {
     let mut errors = Vec::new();
+    let mut without_program = Vec::new();
     for path in &args.files {
         let text = input::read(path)?;
         let (ruleset, problems) = read(&path.display().to_string(), &text, args.from);
         let text = match args.to {
             RulesetForm::Nft => nft::print(&ruleset),
             RulesetForm::Json => json::print(&ruleset) + "\n",
+            RulesetForm::Expr => {
+                let (lowered, errors) = lower::lower_possible(ruleset);
+                without_program.extend(errors);
+                listing::lowered(&lowered)
+            }
+            RulesetForm::Ir => serde_json::to_string_pretty(&ruleset).expect("all keys are strings") + "\n",
         };
         terminal.print(&text)?;
         errors.extend(problems);
     }
-    if errors.is_empty() { Ok(ExitCode::SUCCESS) } else { Err(Failure::Parse { errors }) }
+    match (errors.is_empty(), without_program.is_empty()) {
+        (true, true) => Ok(ExitCode::SUCCESS),
+        (true, false) => Err(Failure::Lower { errors: without_program }),
+        (false, _) => Err(Failure::Parse { errors }),
+    }
 }
 
 /// A ruleset and what is wrong with its text.

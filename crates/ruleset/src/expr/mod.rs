@@ -10,10 +10,12 @@
 mod display;
 mod listing;
 mod reference;
+mod set_listing;
 pub(crate) mod state;
 
 pub use listing::{Listing, listing};
 pub use reference::Reference;
+pub use set_listing::{SetListing, anonymous_sets, set_listing};
 
 use std::sync::Arc;
 

@@ -113,6 +113,12 @@ pub enum LowerErrorKind {
 /// # Errors
 /// All rules that have no program, at once.
 pub fn lower(ruleset: Ruleset) -> Result<Lowered, Vec<LowerError>> {
+    let (lowered, errors) = lower_possible(ruleset);
+    if errors.is_empty() { Ok(lowered) } else { Err(errors) }
+}
+
+/// Lowers what can be lowered, to be looked at: rules that have no program are left out, and told.
+pub fn lower_possible(ruleset: Ruleset) -> (Lowered, Vec<LowerError>) {
     let mut lowered = Lowered::default();
     let mut errors = Vec::new();
     for table in ruleset.into_tables() {
@@ -120,7 +126,7 @@ pub fn lower(ruleset: Ruleset) -> Result<Lowered, Vec<LowerError>> {
         let table = lower_table(table, &mut errors);
         lowered.tables.insert(id, table);
     }
-    if errors.is_empty() { Ok(lowered) } else { Err(errors) }
+    (lowered, errors)
 }
 
 fn lower_table(table: Table, errors: &mut Vec<LowerError>) -> LoweredTable {
