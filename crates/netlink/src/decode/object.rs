@@ -64,8 +64,11 @@ fn base(
     base.clone().with_devices(devices).ok().or(Some(base))
 }
 
+/// In the order of their names, as nft lists them: theirs in the kernel says nothing.
 fn device_names(devices: Attributes<'_>) -> Vec<DeviceName> {
-    devices.filter_map(device_name).collect()
+    let mut names: Vec<DeviceName> = devices.filter_map(device_name).collect();
+    names.sort_unstable();
+    names
 }
 
 fn device_name(device: Attribute<'_>) -> Option<DeviceName> {
@@ -79,7 +82,7 @@ pub(crate) fn object(family: Family, attributes: Attributes<'_>) -> Option<(Tabl
     let data = data.map(Attribute::nested).unwrap_or_default();
     let object = Object {
         name: ObjectName::new(name?.str()?).ok()?,
-        kind: object_kind(family, kind, data)
+        kind: object_kind(kind, data)
             .unwrap_or_else(|| ObjectKind::Opaque { object: kind, body: opaque(data.bytes()) }),
         comment: noted.and_then(|noted| userdata::parse_comment(noted.payload)),
     };
@@ -87,7 +90,7 @@ pub(crate) fn object(family: Family, attributes: Attributes<'_>) -> Option<(Tabl
     Some((TableId::new(family, TableName::new(table?.str()?).ok()?), live))
 }
 
-fn object_kind(family: Family, kind: ObjectType, data: Attributes<'_>) -> Option<ObjectKind> {
+fn object_kind(kind: ObjectType, data: Attributes<'_>) -> Option<ObjectKind> {
     match kind {
         ObjectType::Counter | ObjectType::Quota | ObjectType::Limit => {
             Some(match expr::stateful(kind.keyword(), data)? {
@@ -104,14 +107,14 @@ fn object_kind(family: Family, kind: ObjectType, data: Attributes<'_>) -> Option
         ObjectType::CtHelper => {
             let [_, helper, l3proto, protocol] = data.known::<4>()?;
             let (helper, protocol) = (helper?.str()?.to_owned(), protocol?.u8()?);
-            Some(ObjectKind::CtHelper { helper, protocol, l3proto: l3(family, l3proto)? })
+            Some(ObjectKind::CtHelper { helper, protocol, l3proto: l3(l3proto)? })
         }
-        ObjectType::CtTimeout => ct_timeout(family, data),
+        ObjectType::CtTimeout => ct_timeout(data),
         ObjectType::CtExpectation => {
             let [_, l3proto, protocol, dport, timeout, size] = data.known::<6>()?;
             Some(ObjectKind::CtExpectation {
                 protocol: protocol?.u8()?,
-                l3proto: l3(family, l3proto)?,
+                l3proto: l3(l3proto)?,
                 dport: dport?.u16()?,
                 timeout_ms: timeout?.u32()?,
                 size: size?.u8()?,
@@ -135,7 +138,7 @@ fn object_kind(family: Family, kind: ObjectType, data: Attributes<'_>) -> Option
     }
 }
 
-fn ct_timeout(family: Family, data: Attributes<'_>) -> Option<ObjectKind> {
+fn ct_timeout(data: Attributes<'_>) -> Option<ObjectKind> {
     let [_, l3proto, protocol, times] = data.known::<4>()?;
     let protocol = protocol?.u8()?;
     let names = timeout_names(protocol);
@@ -144,13 +147,12 @@ fn ct_timeout(family: Family, data: Attributes<'_>) -> Option<ObjectKind> {
         Some(((*name).to_owned(), time.u32()?))
     };
     let policy = times?.nested().map(time).collect::<Option<Vec<_>>>()?;
-    Some(ObjectKind::CtTimeout { protocol, l3proto: l3(family, l3proto)?, policy })
+    Some(ObjectKind::CtTimeout { protocol, l3proto: l3(l3proto)?, policy })
 }
 
-/// The family an object is for; `Some(None)` where it is that of the table.
-fn l3(family: Family, number: Option<Attribute<'_>>) -> Option<Option<Family>> {
-    let l3proto = Family::from_nfproto(u8::try_from(number?.u16()?).ok()?)?;
-    Some(Some(l3proto).filter(|l3proto| *l3proto != family))
+/// The family an object is for.
+fn l3(number: Option<Attribute<'_>>) -> Option<Option<Family>> {
+    Family::from_nfproto(u8::try_from(number?.u16()?).ok()?).map(Some)
 }
 
 /// A flowtable and the table it is in.

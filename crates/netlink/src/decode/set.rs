@@ -41,10 +41,10 @@ pub(crate) fn declared(attributes: Attributes<'_>) -> Option<Declared> {
     spec.flags = flags(bits);
     spec.timeout_ms = at(uapi::set::TIMEOUT).and_then(Attribute::u64).filter(|timeout| *timeout != 0);
     spec.gc_interval_ms = number(uapi::set::GC_INTERVAL).filter(|interval| *interval != 0);
-    // The size of an anonymous set is the number of its elements.
+    // The size of a constant set is the number of its elements.
     spec.size = at(uapi::set::DESC)
         .and_then(|description| description.nested().find(uapi::desc::SIZE)?.u32())
-        .filter(|size| !anonymous && *size != 0);
+        .filter(|size| bits & uapi::NFT_SET_CONSTANT == 0 && *size != 0);
     if number(uapi::set::POLICY) == Some(1) {
         spec.policy = SetPolicy::Memory;
     }

@@ -1,22 +1,50 @@
 //! Comparing without state: counters, used quota and times of last use are not what a rule says.
 
+use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 use std::mem::discriminant;
 
-use super::{Expr, Program, SetUse};
+use super::{CmpOp, Expr, Program, SetUse};
 use crate::ir::{AnySet, DataKind, Element, Elements, Field, KeyType, Quota, Statement};
 
 impl Program {
-    /// Whether both do the same: equal but for what packets have left in them.
+    /// Whether both do the same: equal but for what packets have left in them, and for how a range is tested.
     pub fn same(&self, other: &Self) -> bool {
-        self.comment == other.comment && all_same(&self.exprs, &other.exprs, Expr::same)
+        self.comment == other.comment
+            && if self.exprs.len() == other.exprs.len() {
+                all_same(&self.exprs, &other.exprs, Expr::same)
+            } else {
+                let (mut ours, mut theirs) = (in_whole_ranges(&self.exprs), in_whole_ranges(&other.exprs));
+                ours.by_ref().all(|ours| theirs.next().is_some_and(|theirs| ours.same(&theirs)))
+                    && theirs.next().is_none()
+            }
     }
 
     /// Hashes so that programs that are [`Self::same`] hash alike.
     pub fn hash_behaviour<H: Hasher>(&self, state: &mut H) {
         self.comment.hash(state);
-        self.exprs.iter().for_each(|expr| expr.hash_behaviour(state));
+        in_whole_ranges(&self.exprs).for_each(|expr| expr.hash_behaviour(state));
     }
+}
+
+/// The expressions, where two comparisons that are one range are that: nft before 1.0.7 writes them so.
+fn in_whole_ranges(exprs: &[Expr]) -> impl Iterator<Item = Cow<'_, Expr>> {
+    let mut rest = exprs;
+    std::iter::from_fn(move || {
+        if let [
+            Expr::Cmp { sreg, op: CmpOp::Gte, data: from },
+            Expr::Cmp { sreg: other, op: CmpOp::Lte, data: to },
+            behind @ ..,
+        ] = rest
+            && sreg == other
+        {
+            rest = behind;
+            return Some(Cow::Owned(Expr::Range { sreg: *sreg, inverted: false, from: from.clone(), to: to.clone() }));
+        }
+        let (first, behind) = rest.split_first()?;
+        rest = behind;
+        Some(Cow::Borrowed(first))
+    })
 }
 
 impl Expr {
@@ -160,4 +188,28 @@ pub(crate) fn same_quota(one: &Quota, other: &Quota) -> bool {
 /// Whether two lists are as long and `same` place by place.
 pub(crate) fn all_same<T>(ones: &[T], others: &[T], same: impl Fn(&T, &T) -> bool) -> bool {
     ones.len() == others.len() && ones.iter().zip(others).all(|(one, other)| same(one, other))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::hash::DefaultHasher;
+
+    use super::*;
+    use crate::expr::Reg;
+
+    #[test]
+    fn a_range_is_one_however_it_is_tested() {
+        let cmp = |op, byte: u8| Expr::Cmp { sreg: Reg::R1, op, data: [byte].into() };
+        let program = |exprs| Program { exprs, comment: None };
+        let split = program(vec![cmp(CmpOp::Gte, 1), cmp(CmpOp::Lte, 5)]);
+        let range =
+            |to: u8| program(vec![Expr::Range { sreg: Reg::R1, inverted: false, from: [1].into(), to: [to].into() }]);
+        let hash = |program: &Program| {
+            let mut hasher = DefaultHasher::new();
+            program.hash_behaviour(&mut hasher);
+            hasher.finish()
+        };
+        assert!(split.same(&range(5)) && range(5).same(&split) && hash(&split) == hash(&range(5)));
+        assert!(!split.same(&range(6)) && !split.same(&program(vec![])) && !program(vec![]).same(&split));
+    }
 }

@@ -39,21 +39,22 @@ pub enum NameError {
     },
 }
 
-fn check(kind: &'static str, name: &str, max: usize, control_ok: bool) -> Result<(), NameError> {
-    if name.is_empty() {
+/// Checks a name, or a `free` text: one that may be empty and hold what names may not.
+fn check(kind: &'static str, name: &str, max: usize, free: bool) -> Result<(), NameError> {
+    if name.is_empty() && !free {
         return Err(NameError::Empty { kind });
     }
     if name.len() > max {
         return Err(NameError::TooLong { kind, name: name.to_owned(), len: name.len(), max });
     }
-    match name.chars().find(|c| *c == '\0' || (!control_ok && c.is_control())) {
+    match name.chars().find(|c| *c == '\0' || (!free && c.is_control())) {
         Some(found) => Err(NameError::Character { kind, name: name.to_owned(), found }),
         None => Ok(()),
     }
 }
 
 macro_rules! name {
-    ($(#[$doc:meta])* $name:ident, $kind:literal, $max:expr, $control_ok:expr) => {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $max:expr, $free:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -66,7 +67,7 @@ macro_rules! name {
             /// Checks a text against the kernel's limits.
             pub fn new(name: impl AsRef<str>) -> Result<Self, NameError> {
                 let name = name.as_ref();
-                check($kind, name, Self::MAX, $control_ok)?;
+                check($kind, name, Self::MAX, $free)?;
                 Ok(Self(name.into()))
             }
 

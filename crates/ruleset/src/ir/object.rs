@@ -163,6 +163,20 @@ impl ObjectKind {
     }
 }
 
+impl Object {
+    /// The object in a table of that family, which is then the one it is for where none is written.
+    #[must_use]
+    pub fn of_family(mut self, family: Family) -> Self {
+        if let ObjectKind::CtHelper { l3proto, .. }
+        | ObjectKind::CtTimeout { l3proto, .. }
+        | ObjectKind::CtExpectation { l3proto, .. } = &mut self.kind
+        {
+            l3proto.get_or_insert(family);
+        }
+        self
+    }
+}
+
 impl HasName for Object {
     type Name = ObjectName;
     fn name(&self) -> &ObjectName {

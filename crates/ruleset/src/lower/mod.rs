@@ -149,10 +149,10 @@ fn lower_table(table: Table, errors: &mut Vec<LowerError>) -> LoweredTable {
         chains.insert(LoweredChain { name: chain.name, base: chain.base, comment: chain.comment, rules });
     }
     LoweredTable {
-        id,
         flags: table.flags,
         comment: table.comment,
-        objects: table.objects,
+        objects: table.objects.into_iter().map(|object| object.of_family(id.family)).collect(),
+        id,
         sets: table.sets,
         flowtables: table.flowtables,
         chains,

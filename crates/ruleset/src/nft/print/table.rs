@@ -17,7 +17,8 @@ pub(super) fn table(out: Out<'_>, table: &Table) -> fmt::Result {
         quoted(out, comment.as_str())?;
         out.write_char('\n')?;
     }
-    let mut gap = if table.flags != TableFlags::default() || table.comment.is_some() { "\n" } else { "" };
+    // A comment alone is followed by no empty line.
+    let mut gap = if table.flags != TableFlags::default() { "\n" } else { "" };
     let mut next = |out: Out<'_>| out.write_str(std::mem::replace(&mut gap, "\n"));
     for item in &table.objects {
         next(out)?;
