@@ -169,6 +169,8 @@ fn address(text: &str) -> Option<usize> {
     }
     // The longest of them is 45 characters long.
     let run = text.bytes().take(64).take_while(|byte| byte.is_ascii_hexdigit() || matches!(byte, b':' | b'.')).count();
+    // `fe80:::` is `fe80::` and a sign.
+    let run = text[..run].find(":::").map_or(run, |at| at + 2);
     if run == 64 || !text[..run].contains(':') {
         return None;
     }

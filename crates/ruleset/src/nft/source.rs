@@ -123,10 +123,13 @@ impl<'a> Reader<'a> {
             // Something must stand there, or what follows is blamed.
             return None;
         };
-        self.expanded += value.len();
+        let before = self.expanded;
+        self.expanded = before.saturating_add(value.len());
         if self.expanded > EXPANSION {
-            self.errors.push(self.sources.error(token.span, "variables stand for too much text"));
-            self.expanded = 0;
+            // Said once; what follows is not read any more.
+            if before <= EXPANSION {
+                self.errors.push(self.sources.error(token.span, "variables stand for too much text"));
+            }
             return None;
         }
         Some(value)

@@ -431,6 +431,7 @@ impl Parser<'_> {
             self.end = pending.tokens.end;
             self.family = pending.table.family;
             self.table = Some(pending.table.clone());
+            self.chain = Some(pending.chain.clone());
             let read = self.rule().and_then(|rule| {
                 self.expect_end()?;
                 Ok(rule)

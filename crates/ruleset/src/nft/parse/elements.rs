@@ -1,5 +1,7 @@
 //! Elements with the types of their set.
 
+use std::collections::HashMap;
+
 use super::raw::{Node, Raw, RawData, RawElement};
 use super::{Fail, Parser, Result};
 use crate::ir::{
@@ -59,6 +61,7 @@ impl Parser<'_> {
             *interval = typed.iter().any(|(_, leads, _)| matches!(leads, Leads::Range((start, end)) if start != end));
         }
         let mut typed = settle(typed, &data);
+        contradiction(&typed)?;
         let interval = typed.iter().any(|(element, _)| matches!(element.key, Key::Range(_)));
         if interval && data == DataKind::None && key.fields.len() == 1 {
             typed = merged(typed);
@@ -361,6 +364,17 @@ fn follows(last: &[u8], next: &[u8]) -> bool {
         }
     }
     false
+}
+
+/// A key that leads to two things is refused.
+fn contradiction(elements: &[(Element, Span)]) -> Result<()> {
+    let mut seen: HashMap<&Key, &Element> = HashMap::with_capacity(elements.len());
+    for (element, span) in elements {
+        if seen.insert(&element.key, element).is_some_and(|before| before.data != element.data) {
+            return Fail::expected(*span, "this key leads somewhere else before", "each key once");
+        }
+    }
+    Ok(())
 }
 
 /// Intervals that overlap without being equal are refused.

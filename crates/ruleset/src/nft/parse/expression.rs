@@ -123,12 +123,8 @@ impl Parser<'_> {
         }
         let left = asked_for_existence(left, &|text| self.first_literal_is(&node, text));
         let key = self.type_of(&left, span)?;
-        let set_key = matches!(node.kind, Raw::SetRef(_)).then(|| key.clone());
         let right = self.typed(node, &key)?;
         let right_span = self.span_from(right_start);
-        if let (Some(key), Expression::SetRef(name)) = (set_key, &right) {
-            self.fits_set(name.as_str(), &key, right_span)?;
-        }
         if op == RelationalOp::Not && !flags {
             return Fail::expected(right_span, "`!` asks for flags", "`!=`");
         }
@@ -138,25 +134,6 @@ impl Parser<'_> {
             return Fail::expected(right_span, "only a single value is larger or smaller", "a value");
         }
         Ok(normal(left, op, right))
-    }
-
-    /// A look-up in a named set needs a key of the set's length.
-    fn fits_set(&self, name: &str, key: &KeyType, span: Span) -> Result<()> {
-        let Some(set) = self.set_of(name) else { return Ok(()) };
-        let declared = &set.spec().key;
-        let fits = declared.fields.len() == key.fields.len()
-            && declared
-                .fields
-                .iter()
-                .zip(&key.fields)
-                .all(|(a, b)| a.datatype == b.datatype || !(is_typed(a.datatype) && is_typed(b.datatype)));
-        if fits {
-            return Ok(());
-        }
-        let words =
-            |key: &KeyType| key.fields.iter().map(|field| field.datatype.to_string()).collect::<Vec<_>>().join(" . ");
-        let message = format!("the set `{name}` holds {}, not {}", words(declared), words(key));
-        Fail::expected(span, message, format!("a set of {}", words(key)))
     }
 
     /// `tcp flags syn / fin,syn`: the left list has been read.
@@ -178,11 +155,6 @@ impl Parser<'_> {
         };
         Ok(Statement::Match { left, op, right: Expression::List(single_flags(&value, field)) })
     }
-}
-
-/// Types that say what their values mean, unlike plain numbers and text.
-fn is_typed(datatype: DataType) -> bool {
-    !matches!(datatype, DataType::Integer | DataType::String | DataType::Bitmask | DataType::IfName | DataType::IfIndex)
 }
 
 fn is_flags(key: &KeyType) -> bool {
@@ -220,6 +192,9 @@ fn normal(left: Expression, op: RelationalOp, right: Expression) -> Statement {
     {
         if let Some(statement) = flags_against_nought(field, mask, op, value) {
             return statement;
+        }
+        if symbol::is_bitmask(mask.datatype) && mask.bytes.iter().all(|byte| *byte == 0xff) {
+            return normal((**field).clone(), if op == RelationalOp::Implicit { RelationalOp::Eq } else { op }, right);
         }
         if let Some(prefix) = address_under_mask(mask, value)
             && matches!(op, RelationalOp::Implicit | RelationalOp::Eq | RelationalOp::Neq)

@@ -95,8 +95,13 @@ pub(super) fn literal(text: &str, quoted: bool, datatype: DataType, bits: u32) -
 /// A number or one of the type's names.
 fn symbolic(text: &str, datatype: DataType, bits: u32) -> Result<Value, NoValue> {
     if let Some(number) = number(text) {
-        if datatype == DataType::Day && number > 6 {
-            return Err(range(number, 6));
+        let most = match datatype {
+            DataType::Day => 6,
+            DataType::Boolean => 1,
+            _ => u128::MAX,
+        };
+        if number > most {
+            return Err(range(number, most));
         }
         return sized(number, datatype, bits);
     }
@@ -150,6 +155,10 @@ fn text_value(text: &str, datatype: DataType, bits: u32) -> Result<Value, NoValu
     let most = if bits == 0 { 16 } else { bits as usize / 8 };
     let most = if datatype == DataType::IfName { 15 + usize::from(text.ends_with('*')) } else { most };
     let length = text.len() - usize::from(text.ends_with("\\*"));
+    if datatype == DataType::IfName && text == "*" {
+        let expected = Some("a name, or its beginning and `*`".to_owned());
+        return Err(NoValue { message: "`*` fits every name".to_owned(), expected });
+    }
     if length > most || text.is_empty() {
         let message = format!("`{text}` is {} for a name", if text.is_empty() { "too short" } else { "too long" });
         return Err(NoValue { message, expected: Some(format!("1 to {most} characters")) });

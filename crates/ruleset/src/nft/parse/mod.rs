@@ -24,7 +24,8 @@ pub use command::is_likely;
 
 use super::lex::Token;
 use super::source::{Loader, NoIncludes, Reader};
-use crate::ir::{ChainName, Ruleset, TableId};
+use crate::ir::check::{Check, Site};
+use crate::ir::{ChainName, Family, Ruleset, TableId};
 use crate::text::{ParseError, Sources, Span};
 
 /// What was understood of a text, and what is wrong with the rest.
@@ -64,8 +65,10 @@ pub fn parse_all<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>, loader
         depth: 0,
         ruleset: Ruleset::new(),
         pending: Vec::new(),
-        family: crate::ir::Family::Ip,
+        family: Family::Ip,
         table: None,
+        chain: None,
+        known: Check::new(Site::of(Family::Ip)),
         errors,
     };
     parser.commands();
@@ -126,11 +129,17 @@ struct Parser<'a> {
     ruleset: Ruleset,
     pending: Vec<Pending>,
     /// The family of the table whose rule is read.
-    family: crate::ir::Family,
+    family: Family,
     /// The table whose rule is read.
     table: Option<TableId>,
+    /// The chain whose rule is read; none inside a chain without a name.
+    chain: Option<ChainName>,
+    /// What the statements of the rule so far say of the packet.
+    known: Check<'static>,
     errors: Vec<ParseError>,
 }
 
+#[cfg(test)]
+mod mistakes;
 #[cfg(test)]
 mod tests;

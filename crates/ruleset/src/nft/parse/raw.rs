@@ -12,6 +12,15 @@ pub(super) struct Node {
     pub(super) kind: Raw,
 }
 
+impl Node {
+    fn depth(&self) -> usize {
+        if let Raw::Binary { depth, .. } = self.kind { depth } else { 0 }
+    }
+}
+
+/// How many operations may stand inside one another: enough for every bit of the longest field that has names for them.
+const OPERATIONS: usize = 128;
+
 /// What is written.
 #[derive(Debug)]
 pub(super) enum Raw {
@@ -30,6 +39,8 @@ pub(super) enum Raw {
         map: Box<Node>,
     },
     Binary {
+        /// How many operations stand inside one another.
+        depth: usize,
         op: BinaryOp,
         left: Box<Node>,
         right: Box<Node>,
@@ -109,7 +120,11 @@ impl Parser<'_> {
         while let Some(op) = self.operator(level) {
             self.bump();
             let right = if level == 0 { self.range(mode)? } else { self.binary(mode, level - 1)? };
-            let kind = Raw::Binary { op, left: Box::new(left), right: Box::new(right) };
+            let depth = left.depth().max(right.depth()) + 1;
+            if depth > OPERATIONS {
+                return Fail::new(self.span_from(start), format!("this has more than {OPERATIONS} operations"));
+            }
+            let kind = Raw::Binary { depth, op, left: Box::new(left), right: Box::new(right) };
             left = Node { span: self.span_from(start), kind };
         }
         Ok(left)

@@ -122,6 +122,7 @@ impl Parser<'_> {
     }
 
     fn ct(&mut self) -> Result<Expression> {
+        let start = self.at;
         self.bump();
         let direction = match self.peek_word() {
             "original" => Some(CtDirection::Original),
@@ -133,7 +134,14 @@ impl Parser<'_> {
         }
         let key = self.keyword("ct", CtKey::ALL, CtKey::keyword)?;
         // In a family with one kind of address, that kind is meant.
-        let key = match (key, self.family) {
+        let optional = matches!(key, CtKey::Bytes | CtKey::Packets | CtKey::Avgpkt | CtKey::Zone);
+        let of_tuple = matches!(key.keyword(), "l3proto" | "protocol" | "proto-src" | "proto-dst")
+            || key.keyword().ends_with("addr");
+        if direction.is_some() && !optional && !of_tuple {
+            let message = format!("`ct {}` is the same in both directions", key.keyword());
+            return Fail::expected(self.span_from(start), message, format!("`ct {}`", key.keyword()));
+        }
+        let key = match (key, self.known.network_family().unwrap_or(self.family)) {
             (CtKey::Saddr, Family::Ip) => CtKey::SaddrIp,
             (CtKey::Daddr, Family::Ip) => CtKey::DaddrIp,
             (CtKey::Saddr, Family::Ip6) => CtKey::SaddrIp6,
@@ -151,8 +159,17 @@ impl Parser<'_> {
     fn route(&mut self) -> Result<Expression> {
         self.bump();
         if self.peek_word() == "nexthop" {
+            let span = self.span();
             self.bump();
-            return Ok(Expression::Rt(if self.family == Family::Ip6 { RtKey::Nexthop6 } else { RtKey::Nexthop4 }));
+            return match self.known.network_family() {
+                Some(Family::Ip) => Ok(Expression::Rt(RtKey::Nexthop4)),
+                Some(_) => Ok(Expression::Rt(RtKey::Nexthop6)),
+                None => Fail::expected(
+                    span,
+                    "the family of this address is not said",
+                    "`rt ip nexthop` or `rt ip6 nexthop`",
+                ),
+            };
         }
         self.keyword("rt", RtKey::ALL, RtKey::keyword).map(Expression::Rt)
     }

@@ -61,17 +61,7 @@ impl Parser<'_> {
             let rules = self.rules_in_block()?;
             return Ok(Statement::Block { goto: word == "goto", rules });
         }
-        let span = self.peek_at(1).map_or_else(|| self.span(), |token| token.span);
         let Some(verdict) = self.verdict()? else { return self.unexpected("a verdict") };
-        if let Some(chain) = verdict.chain() {
-            let table = self.table.as_ref().and_then(|table| self.ruleset.find(table));
-            if let Some(table) = table.filter(|table| !table.chains.contains(chain)) {
-                let names = table.chains.iter().map(|chain| chain.name.as_str());
-                let near = crate::text::nearest(chain.as_str(), names).map(|near| format!("`{near}`"));
-                let message = format!("the table has no chain `{chain}`");
-                return Err(Box::new(Fail { span, message, expected: near }));
-            }
-        }
         Ok(Statement::Verdict(verdict))
     }
 
@@ -375,7 +365,8 @@ impl Parser<'_> {
     fn reject(&mut self) -> Result<Statement> {
         self.bump();
         if !self.eat_word("with") {
-            return Ok(Reject::default_for(self.family).into());
+            let family = self.known.network_family().unwrap_or(self.family);
+            return Ok(Reject::default_for(family).into());
         }
         let token = self.word("`icmp`, `icmpv6`, `icmpx` or `tcp reset`")?;
         let datatype = match self.text(token) {
@@ -391,14 +382,6 @@ impl Parser<'_> {
                 return Fail::expected(token.span, message, "`icmp`, `icmpv6`, `icmpx` or `tcp reset`");
             }
         };
-        let wrong = matches!(
-            (datatype, self.family),
-            (DataType::IcmpCode, crate::ir::Family::Ip6) | (DataType::Icmpv6Code, crate::ir::Family::Ip)
-        );
-        if wrong {
-            let message = format!("`{}` is not for tables of family `{}`", self.text(token), self.family);
-            return Fail::new(token.span, message);
-        }
         self.eat_word("type");
         let node = self.primary(Mode::Literals)?;
         let value = self.value(node, &crate::ir::Field::of_type(datatype))?;

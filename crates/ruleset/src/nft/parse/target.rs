@@ -4,6 +4,7 @@ use super::super::lex::Sign;
 use super::raw::{Mode, Node, Raw, RawData};
 use super::{Fail, Parser, Result};
 use crate::ir::{DataKind, DataType, Expression, Family, Field, KeyType, Nat, NatFlags, NatKind, Statement, Value};
+use crate::text::Span;
 
 impl Parser<'_> {
     pub(super) fn nat(&mut self, kind: NatKind) -> Result<Statement> {
@@ -25,14 +26,38 @@ impl Parser<'_> {
             nat.flags = self.nat_flags()?;
             return Ok(nat.into());
         }
+        let start = self.span();
         let (address, port) = self.destination(nat.family)?;
         nat.address = address;
         nat.port = port;
-        if let (Family::Inet, None, Some(address)) = (self.family, nat.family, &nat.address) {
-            nat.family = family_of(address);
-        }
+        nat.family = self.shown_family(&nat, start)?;
         nat.flags = self.nat_flags()?;
         Ok(nat.into())
+    }
+
+    /// The family as nft lists it: not where the table's own is enough.
+    fn shown_family(&self, nat: &Nat, address: Span) -> Result<Option<Family>> {
+        let Some(target) = &nat.address else { return Ok(nat.family) };
+        match self.family {
+            Family::Ip | Family::Ip6 if gives_port(target) => Ok(Some(nat.family.unwrap_or(self.family))),
+            Family::Ip | Family::Ip6
+                if nat.family == Some(self.family) && !matches!(target, Expression::Map { .. }) =>
+            {
+                Ok(None)
+            }
+            Family::Inet if nat.family.is_none() => {
+                let known = self.known.network_family();
+                if known.is_none() && !matches!(target, Expression::Map { .. }) {
+                    return Fail::expected(
+                        address,
+                        "the family of this address is not said",
+                        format!("`{} ip to` or `{} ip6 to`", nat.kind.keyword(), nat.kind.keyword()),
+                    );
+                }
+                Ok(known.or_else(|| family_of(target)))
+            }
+            _ => Ok(nat.family),
+        }
     }
 
     /// `ip` or `ip6` before `to`.
@@ -87,7 +112,7 @@ impl Parser<'_> {
 
     /// The type of a target: an address, or an address and a port.
     fn address_type(&self, family: Option<Family>, node: &Node) -> KeyType {
-        let address = match family.unwrap_or(self.family) {
+        let address = match family.or(self.known.network_family()).unwrap_or(self.family) {
             Family::Ip => DataType::Ipv4Addr,
             Family::Ip6 => DataType::Ipv6Addr,
             _ if self.mentions_ipv6(node) => DataType::Ipv6Addr,
@@ -133,6 +158,8 @@ impl Parser<'_> {
         if address.is_none() && port.is_none() {
             return self.unexpected("an address or `:` and a port");
         }
+        // A table of one family needs no word for it.
+        let family = family.filter(|family| *family != self.family);
         Ok(Statement::Tproxy { family, address, port })
     }
 
@@ -220,6 +247,17 @@ fn has_port(node: &Node) -> bool {
             _ => false,
         },
         _ => false,
+    }
+}
+
+/// Whether a target is an address and a port.
+fn gives_port(target: &Expression) -> bool {
+    match target {
+        Expression::Map { map, .. } => match &**map {
+            Expression::Set(set) => matches!(&set.data, DataKind::Value { data, .. } if data.is_concat()),
+            _ => false,
+        },
+        target => matches!(target, Expression::Concat(_)),
     }
 }
 

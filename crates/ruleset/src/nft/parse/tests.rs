@@ -87,7 +87,7 @@ fn statements_of_every_kind_come_back() {
         "ct count over 10 reject",
         "rt0 addr[1] ::1 frag more-fragments 1 exthdr hbh exists",
         "sctp chunk init init-tag 5 tcp option @34,0,16 0x20",
-        "vxlan ip saddr 10.0.0.0/8",
+        "udp dport 4789 vxlan ip saddr 10.0.0.0/8",
     ];
     for text in same {
         assert_eq!(rule(text), text);
@@ -138,9 +138,9 @@ fn several_problems_of_one_text_are_found_and_the_rest_is_kept() {
       tcp dprt 22
           ^^^^
 
-    f:5:8: error: the table has no chain `nowhere`
+    f:5:3: error: the table has no chain `nowhere`
       jump nowhere
-           ^^^^^^^
+      ^^^^^^^^^^^^
 
     f:6:12: error: `300.1.1.1` is not an IPv4 address, expected an IPv4 address
       ip saddr 300.1.1.1 drop

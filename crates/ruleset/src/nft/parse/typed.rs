@@ -25,7 +25,7 @@ impl Parser<'_> {
             Raw::Concat(parts) => {
                 parts.into_iter().map(|part| self.untyped(part)).collect::<Result<Vec<_>>>().map(Expression::Concat)
             }
-            Raw::Binary { op, left, right } => {
+            Raw::Binary { op, left, right, .. } => {
                 let left = self.untyped(*left)?;
                 let right = self.operand(op, &left, *right)?;
                 Ok(binary(op, left, right))
@@ -118,10 +118,12 @@ impl Parser<'_> {
                     .map(Expression::Value)
                     .map_err(|no| Box::new(Fail { span: token.span, message: no.message, expected: no.expected }))
             }
+            Raw::Range(..) if field.is_text() => Fail::expected(span, "names have no order", "a name"),
             Raw::Range(start, end) => {
                 let start = self.value(*start, field)?;
                 let end = self.value(*end, field)?;
-                if start.bytes.as_slice() > end.bytes.as_slice() {
+                // Hours may go over midnight.
+                if start.bytes.as_slice() > end.bytes.as_slice() && field.datatype != DataType::Hour {
                     return Fail::new(span, "the range ends before it begins");
                 }
                 Ok(Expression::Range(Box::new(start.into()), Box::new(end.into())))
@@ -137,9 +139,15 @@ impl Parser<'_> {
                 let values = items.into_iter().map(|item| self.value(item, field)).collect::<Result<Vec<_>>>()?;
                 Ok(union(&values, field).into())
             }
-            Raw::Binary { op, left, right } => {
+            Raw::Binary { op, left, right, .. } => {
                 let left = self.single(*left, field)?;
-                let right = self.operand(op, &left, *right)?;
+                // The result is as long as its place: `ct mark set ip dscp | 0xff000000`.
+                let longer = matches!(&right.kind, Raw::Literal(token) if left.typed().is_some_and(|(_, bits, _)| {
+                    super::literal::number(self.text(*token)).is_some_and(|it| bits < 128 && it >> bits != 0)
+                }));
+                let shift = matches!(op, BinaryOp::Lshift | BinaryOp::Rshift);
+                let right =
+                    if longer && !shift { self.single(*right, field)? } else { self.operand(op, &left, *right)? };
                 Ok(binary(op, left, right))
             }
             Raw::Selector(expression) => Ok(expression),

@@ -118,6 +118,10 @@ fn flags(out: Out<'_>, datatype: DataType, number: u128, style: Style) -> fmt::R
     if number == 0 {
         return out.write_str("0x0");
     }
+    // All of them is no list of some.
+    if datatype == DataType::TcpFlag && number == 0xff && style.pipes {
+        return write!(out, "{number:#x}");
+    }
     let separator = if style.pipes { " | " } else { "," };
     let bits = (0..128_u32).filter(|bit| number >> bit & 1 == 1);
     join(out, separator, bits, |out, bit| match datatype {
