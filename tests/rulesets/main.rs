@@ -24,6 +24,7 @@ fn main() -> ExitCode {
             trial("interfaces_are_those_of_the_namespace", interfaces),
             trial("a_dry_run_changes_nothing", dry_run),
             trial("two_files_are_compared_without_a_kernel", two_files),
+            trial("a_text_is_laid_out_in_place_and_checked", fmt),
             trial("what_is_shown_is_what_nft_lists", show::whole),
             trial("handles_are_those_nft_shows", show::handles),
             trial("a_part_is_shown_as_nft_lists_it", show::parts),
@@ -203,4 +204,28 @@ fn two_files() {
     +     iif { "lo", "eth0" } accept comment "ourselves"
     + table ip more
     "#);
+}
+
+fn fmt() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("a.nft");
+    let file = path.to_str().expect("a path of text");
+    let text = "# why\ntable ip t {\n chain c { tcp dport {22,80} accept; }\n}\n";
+    std::fs::write(&path, text).expect("a file");
+    let check = rulectl(&["fmt", "--check", file], "");
+    assert_eq!(check.code, 1, "{}", check.stderr);
+    assert!(check.stdout.ends_with("@@ -1,4 +1,6 @@\n # why\n table ip t {\n- chain c { tcp dport {22,80} accept; }\n+\tchain c {\n+\t\ttcp dport { 22, 80 } accept\n+\t}\n }\n"), "{}", check.stdout);
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), text);
+    assert_eq!(rulectl(&["fmt", file], "").code, 0);
+    let laid_out = "# why\ntable ip t {\n\tchain c {\n\t\ttcp dport { 22, 80 } accept\n\t}\n}\n";
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), laid_out);
+    assert_eq!(rulectl(&["fmt", "--check", file], "").code, 0);
+    // A file with errors is left as it is.
+    std::fs::write(&path, "table  ip t { chian c; }\n").expect("a file");
+    let output = rulectl(&["fmt", file], "");
+    assert!(output.code == 2 && output.stderr.contains("`chian`"), "{}", output.stderr);
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), "table  ip t { chian c; }\n");
+    // What nft lists is laid out already.
+    run("nft", &["-f", "-"], HOST);
+    assert_eq!(with(&["fmt", "--check"], &listing()), Output { code: 0, stdout: String::new(), stderr: String::new() });
 }

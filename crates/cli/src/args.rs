@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Show(Show),
     /// Read rulesets and print them in their canonical form, as nft lists them.
     Parse(Parse),
+    /// Lay nft text out as nft lists it, in place. Comments, definitions, includes and names stay as they are.
+    Fmt(Fmt),
     /// Print a completion script for a shell.
     Completions(Completions),
     /// Write the man pages into a folder.
@@ -340,6 +342,17 @@ pub(crate) enum ShowForm {
     Json,
     /// The kernel's expressions, as `nft --debug=netlink` shows them.
     Expr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Fmt {
+    /// nft text. `-` is standard input, and goes to standard output. A file with errors is left as it is.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Write nothing: show what would change, and exit with 1 if anything would.
+    #[arg(long)]
+    pub(crate) check: bool,
 }
 
 #[derive(Debug, Args)]

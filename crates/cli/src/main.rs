@@ -1,6 +1,6 @@
 //! `rulectl`: read, compare and atomically change netfilter rules.
 //!
-//! Exit codes: 0 done, or nothing differs; 1 something differs (`diff`); 2 an error, with nothing changed.
+//! Exit codes: 0 done, or nothing differs; 1 something differs (`diff`, `fmt --check`); 2 an error, with nothing changed.
 
 mod args;
 mod command;
@@ -36,6 +36,7 @@ fn main() -> ExitCode {
         Command::Delete(args) => command::delete::run(args, &terminal),
         Command::Show(args) => command::show::run(args, &terminal),
         Command::Parse(args) => command::parse::run(args, &terminal),
+        Command::Fmt(args) => command::fmt::run(args, &terminal),
         Command::Completions(args) => command::completions::run(args, &terminal),
         Command::Man(args) => command::man::run(args),
     };

@@ -7,11 +7,13 @@
 //! [`parse()`] reads what nft reads. What it makes of a text is what nft would list after loading it: symbolic names
 //! resolved, elements sorted and merged, implied matches left out.
 
+mod format;
 mod lex;
 mod parse;
 mod print;
 mod source;
 
+pub use format::format;
 pub use parse::{Parsed, is_likely, parse, parse_all, parse_with};
 pub use print::{Detail, State, Subject, print, print_element, print_rule, print_with};
 pub use source::{Loader, NoIncludes};
