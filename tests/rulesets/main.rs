@@ -142,13 +142,15 @@ fn several() {
 fn refused() {
     applied(HOST);
     let listed = listing();
-    let wrong = HOST.replace("counter name \"dropped\"", "synproxy name \"missing\"");
+    // The kernel adds rate and burst, which is more than it can hold.
+    let rule = "limit rate 18446744073709551615 bytes/second burst 1000 bytes drop";
+    let wrong = HOST.replace("counter name \"dropped\"", rule);
     let output = with(&["apply"], &wrong);
     assert_eq!((output.code, output.stdout.as_str()), (2, ""));
-    let line = wrong.lines().position(|line| line.contains("synproxy")).expect("it was put there") + 1;
+    let line = wrong.lines().position(|line| line.contains(rule)).expect("it was put there") + 1;
     let place = format!("-:{line}:3: error: the kernel refused this rule: ");
-    let shown = "\n\t\tsynproxy name \"missing\"\n\t\t^^^^^^^^^^^^^^^^^^^^^^^\nnothing was changed\n";
-    assert!(output.stderr.starts_with(&place) && output.stderr.ends_with(shown), "{}", output.stderr);
+    let shown = format!("\n\t\t{rule}\n\t\t{}\nnothing was changed\n", "^".repeat(rule.len()));
+    assert!(output.stderr.starts_with(&place) && output.stderr.ends_with(&shown), "{}", output.stderr);
     assert_eq!(listing(), listed);
 }
 

@@ -124,6 +124,7 @@ impl Selection {
                 let missing = || missing(kind, name, Some(id));
                 let table = live.tables.get_mut(id).ok_or_else(missing)?;
                 table.chains = only(&table.chains, name);
+                table.sets = Named::default();
                 if kind != "chain" || table.chains.is_empty() {
                     return Err(missing());
                 }
