@@ -61,6 +61,13 @@ fn flags_come_out_as_nft_lists_them() {
 }
 
 #[test]
+fn operations_on_bits_come_out_as_one_of_each() {
+    assert_eq!(rule("ct mark set ct mark and 0xfffff000 or 0x111"), "ct mark set ct mark & 0xfffff111 | 0x00000111");
+    assert_eq!(rule("meta mark set meta mark or 0xf or 0xf0"), "meta mark set meta mark | 0x000000ff");
+    assert_eq!(rule("meta mark & 0xff & 0xf == 1"), "meta mark & 0x0000000f == 0x00000001");
+}
+
+#[test]
 fn statements_of_every_kind_come_back() {
     let same = [
         "counter accept comment \"a b\"",

@@ -246,5 +246,45 @@ pub(super) fn binary(op: BinaryOp, left: Expression, right: Expression) -> Expre
         let length = a.bytes.len().min(16);
         return Value::new(a.datatype, &bytes[16 - length..]).into();
     }
-    Expression::Binary { op, left: Box::new(left), right: Box::new(right) }
+    folded(op, left, right)
+}
+
+/// An operation on bits behind others, all with literals, in the form in which nft lists them: at most one `&`, one `^`
+/// and one `|` (`netlink_parse_bitwise_bool`, src/netlink_delinearize.c).
+fn folded(op: BinaryOp, left: Expression, right: Expression) -> Expression {
+    let whole = Expression::Binary { op, left: Box::new(left), right: Box::new(right) };
+    let Some((base, steps)) = steps(&whole).filter(|(_, steps)| steps.len() > 1) else { return whole };
+    let (datatype, length) = (steps[0].1.datatype, steps[0].1.bytes.len());
+    let all = u128::MAX >> (128 - 8 * length as u32);
+    // What becomes of bits x: (x & kept) ^ turned.
+    let (mut kept, mut turned) = (all, 0_u128);
+    for (op, value) in &steps {
+        let bits = value.to_u128().unwrap_or(0);
+        match op {
+            BinaryOp::And => (kept, turned) = (kept & bits, turned & bits),
+            BinaryOp::Or => (kept, turned) = (kept & !bits, turned | bits),
+            _ => turned ^= bits,
+        }
+    }
+    let set = turned & !kept;
+    let listed = [(BinaryOp::And, kept | set, all), (BinaryOp::Xor, turned & kept, 0), (BinaryOp::Or, set, 0)];
+    listed.into_iter().filter(|(_, bits, nothing)| bits != nothing).fold(base.clone(), |left, (op, bits, _)| {
+        let right = Value::new(datatype, &bits.to_be_bytes()[16 - length..]);
+        Expression::Binary { op, left: Box::new(left), right: Box::new(right.into()) }
+    })
+}
+
+/// What the operations on bits begin with, and each of them with its literal, all of one length.
+fn steps(whole: &Expression) -> Option<(&Expression, Vec<(BinaryOp, &Value)>)> {
+    let mut base = whole;
+    let mut steps = Vec::new();
+    while let Expression::Binary { op: op @ (BinaryOp::And | BinaryOp::Or | BinaryOp::Xor), left, right } = base {
+        let Expression::Value(value) = &**right else { return None };
+        steps.push((*op, value));
+        base = left;
+    }
+    steps.reverse();
+    let length = steps.first()?.1.bytes.len();
+    let alike = (1..=16).contains(&length) && steps.iter().all(|(_, value)| value.bytes.len() == length);
+    alike.then_some((base, steps))
 }
