@@ -25,6 +25,7 @@ fn main() -> ExitCode {
             trial("a_dry_run_changes_nothing", dry_run),
             trial("two_files_are_compared_without_a_kernel", two_files),
             trial("a_text_is_laid_out_in_place_and_checked", fmt),
+            trial("a_plan_is_applied_as_it_was_made_or_not_at_all", plan_file),
             trial("what_is_shown_is_what_nft_lists", show::whole),
             trial("handles_are_those_nft_shows", show::handles),
             trial("a_part_is_shown_as_nft_lists_it", show::parts),
@@ -230,4 +231,30 @@ fn fmt() {
     // What nft lists is laid out already.
     run("nft", &["-f", "-"], HOST);
     assert_eq!(with(&["fmt", "--check"], &listing()), Output { code: 0, stdout: String::new(), stderr: String::new() });
+}
+
+fn plan_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("plan.json");
+    let file = path.to_str().expect("a path of text");
+    let planned = |ruleset: &str| {
+        let output = with(&["diff", "-o", file], ruleset);
+        assert_eq!((output.code, output.stderr.as_str()), (1, ""), "{}", output.stdout);
+    };
+    planned(HOST);
+    assert_eq!(listing(), "");
+    // What others do elsewhere is no matter.
+    run("nft", &["add", "table", "ip", "other"], "");
+    let output = rulectl(&["apply", file], "");
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    assert_eq!(listing(), format!("table ip other {{\n}}\n{}", by_nft(HOST)));
+
+    planned(&HOST.replace("dport 22 log", "dport 2222 log"));
+    run("nft", &["add", "element", "inet", "filter", "blocked", "{ 198.51.100.99 }"], "");
+    let listed = listing();
+    let output = rulectl(&["apply", file], "");
+    assert_eq!(output.code, 2, "{}", output.stdout);
+    let told = "~ table inet filter\n~   set blocked: 1 element added\n+     198.51.100.99\n";
+    assert!(output.stderr.contains("the ruleset has changed") && output.stderr.ends_with(told), "{}", output.stderr);
+    assert_eq!(listing(), listed);
 }

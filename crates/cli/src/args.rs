@@ -259,17 +259,27 @@ pub(crate) struct Diff {
     #[arg(long, value_name = "FILE", conflicts_with_all = ["netns", "backend"])]
     pub(crate) against: Option<PathBuf>,
 
-    /// How to print the difference.
-    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    /// How to print the difference: `text` for people, `json` for programs. Anything else is the file that the plan is
+    /// written to: `apply` takes it, and does exactly that or nothing.
+    #[arg(short, long, value_name = "FORM|FILE", default_value = "text")]
     pub(crate) output: DiffForm,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum DiffForm {
-    /// For people.
     Text,
-    /// For programs.
     Json,
+    Plan(PathBuf),
+}
+
+impl From<&str> for DiffForm {
+    fn from(word: &str) -> Self {
+        match word {
+            "text" => Self::Text,
+            "json" => Self::Json,
+            path => Self::Plan(path.into()),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod include;
 mod input;
 mod listing;
 mod output;
+mod plan_file;
 mod restore;
 mod target;
 

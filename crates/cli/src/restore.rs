@@ -73,7 +73,8 @@ pub(crate) fn apply(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failu
 
 pub(crate) fn diff(args: &Diff, terminal: &Terminal) -> Result<ExitCode, Failure> {
     let Prepared { steps, .. } = prepare(&args.source, &args.target, terminal)?;
-    match args.output {
+    match &args.output {
+        DiffForm::Plan(_) => return Err(Failure::Usage("only plans for nftables go into files".to_owned())),
         DiffForm::Text => terminal.print_diff(&render(&steps))?,
         DiffForm::Json => {
             let plans: Vec<&IptablesPlan> = steps.iter().map(|step| &step.plan).collect();

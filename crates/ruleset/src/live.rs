@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Program;
 use crate::ir::{
-    AnySet, BaseChain, ChainName, Comment, Flowtable, HasName, Named, Object, ObjectName, SetName, TableFlags, TableId,
+    AnySet, BaseChain, ChainName, Comment, Flowtable, HasName, Named, Object, ObjectName, Provenance, SetName,
+    TableFlags, TableId,
 };
 use crate::lower::{Lowered, LoweredChain, LoweredTable};
 
@@ -161,6 +162,33 @@ fn live_table(table: LoweredTable, handle: u64) -> LiveTable {
                 let handle = number();
                 let rules = rules.into_iter().map(|(program, _)| LiveRule { handle: number(), program }).collect();
                 LiveChain { name, handle, base, comment, rules }
+            })
+            .collect(),
+    }
+}
+
+/// As it would be wanted if it were to stay.
+impl From<Live> for Lowered {
+    fn from(live: Live) -> Self {
+        let tables = live.tables.into_iter().map(|(id, table)| (id, lowered_table(table)));
+        Self { tables: tables.collect() }
+    }
+}
+
+fn lowered_table(table: LiveTable) -> LoweredTable {
+    let LiveTable { id, handle: _, flags, comment, owner: _, objects, sets, flowtables, chains } = table;
+    LoweredTable {
+        id,
+        flags,
+        comment,
+        objects: objects.into_iter().map(|live| live.object).collect(),
+        sets: sets.into_iter().map(|live| live.set).collect(),
+        flowtables: flowtables.into_iter().map(|live| live.flowtable).collect(),
+        chains: chains
+            .into_iter()
+            .map(|LiveChain { name, handle: _, base, comment, rules }| {
+                let rules = rules.into_iter().map(|rule| (rule.program, Provenance::default())).collect();
+                LoweredChain { name, base, comment, rules }
             })
             .collect(),
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use rulectl_netlink::interfaces;
+use rulectl_netlink::{Kernel, interfaces};
 use rulectl_ruleset::diff;
 
 use crate::DIFFERS;
@@ -11,6 +11,7 @@ use crate::args::{Backend, Diff, DiffForm, Source};
 use crate::desired::{Change, Desired};
 use crate::failure::Failure;
 use crate::output::Terminal;
+use crate::plan_file::PlanFile;
 use crate::{restore, target};
 
 pub(crate) fn run(args: &Diff, terminal: &Terminal) -> Result<ExitCode, Failure> {
@@ -18,12 +19,21 @@ pub(crate) fn run(args: &Diff, terminal: &Terminal) -> Result<ExitCode, Failure>
         return restore::diff(args, terminal);
     }
     let desired = Desired::read(&args.source, terminal)?;
+    if let (Some(_), DiffForm::Plan(_)) = (&args.against, &args.output) {
+        return Err(Failure::Usage("a plan is for a kernel, not for a file".to_owned()));
+    }
     if let Some(path) = &args.against {
         return against(args, desired, path, terminal);
     }
     target::enter(args.target.netns.as_deref())?;
-    let Change { diff, .. } = desired.on_this_machine()?.change(&mut target::kernel()?)?;
-    print(&diff, args.output, &interfaces::name_of, terminal)
+    let desired = desired.on_this_machine()?;
+    let live = target::kernel()?.read(&desired.scope())?;
+    let Change { diff, .. } = desired.compare(&live)?;
+    let code = print(&diff, &args.output, &interfaces::name_of, terminal)?;
+    if let DiffForm::Plan(path) = &args.output {
+        PlanFile::new(desired.scope(), diff, live).write(path)?;
+    }
+    Ok(code)
 }
 
 /// Compares two files as if the one were in a kernel.
@@ -36,17 +46,19 @@ fn against(args: &Diff, mut desired: Desired, path: &Path, terminal: &Terminal) 
     let chains = diff.tables.iter_mut().flat_map(|table| &mut table.chains);
     // No kernel gave them.
     chains.flat_map(|chain| &mut chain.rules).for_each(|edit| edit.handle = None);
-    print(&diff, args.output, &|number| names.name(number), terminal)
+    print(&diff, &args.output, &|number| names.name(number), terminal)
 }
 
 fn print(
     diff: &diff::Diff,
-    form: DiffForm,
+    form: &DiffForm,
     interface: &dyn Fn(u32) -> Option<String>,
     terminal: &Terminal,
 ) -> Result<ExitCode, Failure> {
     match form {
-        DiffForm::Text => terminal.print_diff(&diff.render(usize::MAX).naming(interface).to_string())?,
+        DiffForm::Text | DiffForm::Plan(_) => {
+            terminal.print_diff(&diff.render(usize::MAX).naming(interface).to_string())?
+        }
         DiffForm::Json => terminal.print(&json(diff)?)?,
     }
     Ok(if diff.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(DIFFERS) })
