@@ -4,15 +4,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 use ipnet::IpNet;
-use sha2::{Digest, Sha256};
 
 use crate::ir::Family;
-use crate::service::frontend::{Claim, Frontend, Reach};
+use crate::service::frontend::{Claim, Frontend, Reach, family_of};
+use crate::service::node_ports::Answering;
 use crate::service::pods::{pod_cidrs, pod_interfaces, tells_pods};
 use crate::service::report::port_findings;
-use crate::service::route::{Lead, Route};
+use crate::service::route::{Handling, Lead, Masquerade, Route};
 use crate::service::target::Target;
-use crate::service::{Finding, FindingKind, NodeSettings, Protocol, ServiceName, ServicePort, Severity};
+use crate::service::{Finding, NodeSettings};
+
+use super::names::{ChainHash, Identity, Names};
 
 /// What the chains of one family are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,41 +25,94 @@ pub(super) struct ChainsLayout {
     pub mark: u32,
     /// Which clients of cluster IPs are masqueraded.
     pub outside: Outside,
+    /// How pods are told.
+    pub pods: Pods,
+    /// Where node ports answer, if they do.
+    pub node_ports: Option<Answering>,
     /// Virtual addresses that are ours as a whole.
     pub cluster_ips: BTreeSet<IpAddr>,
-    /// The service ports that have endpoints, in the order of their identity.
-    pub services: Vec<ServiceChain>,
-    /// The frontends of service ports that have none, in their order.
-    pub refused: Vec<Refused>,
+    /// Networks in which what is sent to addresses of no service is dropped.
+    pub unallocated: Vec<IpNet>,
+    /// The service ports, in the order of their names.
+    pub services: Vec<ServiceChains>,
 }
 
-/// How clients outside the pod networks are told.
+/// How pods are told from other clients: one of these is enough.
 #[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pods {
+    /// Networks of pods, of the family.
+    pub cidrs: Vec<IpNet>,
+    /// Interfaces pods are behind; those that end in `*` are starts of names.
+    pub interfaces: Vec<String>,
+}
+
+/// Which clients of cluster IPs count as outside the pod networks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Outside {
     /// Everyone is masqueraded.
     Everyone,
     /// Nobody tells: no one is masqueraded.
     Unknown,
-    /// All but these.
-    AllBut {
-        /// Networks of pods, of the family.
-        cidrs: Vec<IpNet>,
-        /// Interfaces pods are behind; those that end in `*` are starts of names.
-        interfaces: Vec<String>,
-    },
+    /// All but pods.
+    AllButPods,
 }
 
-/// The chain of a service port.
+/// The chains of a service port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ServiceChain {
+pub(super) struct ServiceChains {
     /// What it is for.
     pub identity: Identity,
-    /// Where it answers.
-    pub frontends: Vec<(Frontend, Reach)>,
-    /// Its endpoints' chains, by address and port.
+    /// Where it answers, and what becomes of connections there.
+    pub frontends: Vec<(Frontend, Entry)>,
+    /// What becomes of connections of clients outside the cluster, if some are translated.
+    pub external: Option<Handling>,
+    /// Who gets through to the frontends that are restricted.
+    pub ranges: Vec<IpNet>,
+    /// All endpoints' chains, by address and port.
     pub endpoints: Vec<EndpointChain>,
-    /// The sum of their shares.
-    pub shares: u32,
+    /// The choice among the endpoints anywhere, if something leads there.
+    pub anywhere: Option<Choice>,
+    /// The choice among those on this node, if something leads there.
+    pub here: Option<Choice>,
+}
+
+/// What a frontend leads to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Whether only clients in the source ranges get through.
+    pub restricted: bool,
+    /// Where those that get through go.
+    pub gate: Gate,
+}
+
+/// The first chain behind a frontend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// For clients inside the cluster: an endpoint, or none.
+    Internal(Lead),
+    /// For clients outside it: by who they are to an endpoint; the others as that says.
+    External(Lead),
+    /// None: no endpoint may be reached by anybody.
+    Closed(Lead),
+}
+
+impl Entry {
+    /// What becomes of packets at the frontend that get through and are not led to an endpoint: `None` if all are.
+    pub(super) fn left_over(self) -> Option<Lead> {
+        let (Gate::Internal(lead) | Gate::External(lead) | Gate::Closed(lead)) = self.gate;
+        matches!(lead, Lead::Refuse | Lead::Drop).then_some(lead)
+    }
+}
+
+/// Endpoints and their shares of the connections.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Choice {
+    /// The endpoints, by their place in [`ServiceChains::endpoints`], and how many of all shares each gets.
+    pub shares: Vec<(usize, u32)>,
+    /// The sum of the shares.
+    pub total: u32,
+    /// Cluster IPs that lead here: their clients are masqueraded if they are outside the pod networks.
+    pub cluster_ips: Vec<IpAddr>,
 }
 
 /// The chain of an endpoint of a service port.
@@ -65,67 +120,10 @@ pub(super) struct ServiceChain {
 pub(super) struct EndpointChain {
     /// Its address and port.
     pub address: SocketAddr,
-    /// How many of the service port's connections it gets, of all shares.
-    pub share: u32,
+    /// Whether it can be its own client: it is, or may be, on this node.
+    pub here: bool,
     /// What tells it from every other endpoint's chain.
     pub hash: ChainHash,
-}
-
-/// A frontend whose service port has no endpoint.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
-    /// The frontend.
-    pub frontend: Frontend,
-    /// What it is for.
-    pub identity: Identity,
-}
-
-/// What a service port is known by.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
-    /// `namespace/name`, or the name alone.
-    pub service: String,
-    /// Its protocol.
-    pub protocol: Protocol,
-    /// The port's name, or its number.
-    pub port_name: String,
-    /// What tells it from every other service port's chain.
-    pub hash: ChainHash,
-}
-
-impl Identity {
-    fn of(claim: &Claim<'_>) -> Self {
-        let ServicePort { name, protocol, port, .. } = claim.port;
-        let ServiceName { namespace, name: service_name } = &claim.service.name;
-        Self {
-            hash: ChainHash::of(&format!("{namespace}\0{service_name}\0{protocol}\0{port}")),
-            service: claim.service.name.to_string(),
-            protocol: *protocol,
-            port_name: name.as_ref().map_or_else(|| port.to_string(), ToString::to_string),
-        }
-    }
-
-    /// `namespace/name:port`, for people.
-    pub(super) fn label(&self) -> String {
-        format!("{}:{}", self.service, self.port_name)
-    }
-}
-
-/// 80 bits of a SHA-256, as 16 upper-case characters of base 32 (RFC 4648).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ChainHash(String);
-
-impl ChainHash {
-    fn of(text: &str) -> Self {
-        const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-        let bits = Sha256::digest(text)[..10].iter().fold(0_u128, |bits, byte| bits << 8 | u128::from(*byte));
-        let digit = |at: u32| char::from(ALPHABET[(bits >> (75 - 5 * at)) as usize & 31]);
-        Self((0..16).map(digit).collect())
-    }
-
-    pub(super) fn as_str(&self) -> &str {
-        &self.0
-    }
 }
 
 impl ChainsLayout {
@@ -135,100 +133,141 @@ impl ChainsLayout {
             family,
             mark: 1_u32.checked_shl(node.mark_bit.into()).unwrap_or(1 << 31),
             outside: Outside::of(node, family),
+            pods: Pods { cidrs: pod_cidrs(node, family), interfaces: pod_interfaces(node).0 },
+            node_ports: Answering::of(node, family),
             cluster_ips: BTreeSet::new(),
+            unallocated: unallocated(node, family),
             services: Vec::new(),
-            refused: Vec::new(),
         };
-        let mut chains: BTreeMap<_, Option<ServiceChain>> = BTreeMap::new();
+        let mut ports: BTreeMap<_, Vec<&Claim<'_>>> = BTreeMap::new();
         for claim in claims.iter().filter(|claim| claim.frontend.family() == family) {
-            if !is_held(claim, node) {
-                findings.push(not_held(claim));
-                continue;
-            }
-            let key = (&claim.service.name, claim.frontend.protocol, claim.frontend.port);
-            let chain = chains.entry(key).or_insert_with(|| {
-                let route = Route::of(claim, node);
-                findings.extend(port_findings(claim, &route.anywhere, &route.here));
-                ServiceChain::of(claim, &route.anywhere.slots)
-            });
-            let reach = claim.reach;
-            if reach == Reach::Cluster {
+            if claim.reach == Reach::Cluster {
                 layout.cluster_ips.insert(claim.frontend.address);
             }
-            match chain {
-                Some(chain) => chain.frontends.push((claim.frontend, reach)),
-                None => layout.refused.push(Refused { frontend: claim.frontend, identity: Identity::of(claim) }),
-            }
+            // Two ports may have one name and number; they then have different node ports.
+            let port = claim.port;
+            let key = (&claim.service.name, port.protocol, port.port, &port.name, port.node_port);
+            ports.entry(key).or_default().push(claim);
         }
-        layout.services = chains.into_values().flatten().collect();
+        let mut names = Names::new();
+        layout.services = ports.into_values().map(|claims| port_chains(&claims, node, &mut names, findings)).collect();
         layout
     }
 }
 
-/// Whether the layout has chains for what a claim asks for.
-fn is_held(claim: &Claim<'_>, node: &NodeSettings) -> bool {
-    let handling = Route::of(claim, node).handling;
-    let everywhere = matches!(handling.same_for_all(), Some(Lead::Anywhere | Lead::Refuse));
-    !claim.frontend.is_node_port() && handling.ranges.is_none() && everywhere
-}
-
-fn not_held(claim: &Claim<'_>) -> Finding {
-    Finding {
-        severity: Severity::Warning,
-        kind: FindingKind::NotSupported,
-        subject: format!("service {}", claim.service.name),
-        message: format!("{}: not supported in the chains layout: it does not answer", claim.frontend),
-    }
+/// The networks in which what is sent to addresses of no service is dropped.
+fn unallocated(node: &NodeSettings, family: Family) -> Vec<IpNet> {
+    let of_family = |net: &&IpNet| node.drop_unallocated && family_of(net.addr()) == family;
+    IpNet::aggregate(&node.service_cidrs.iter().filter(of_family).copied().collect())
 }
 
 impl Outside {
     fn of(node: &NodeSettings, family: Family) -> Self {
-        if node.masquerade_all {
-            return Self::Everyone;
+        match node.masquerade_all {
+            true => Self::Everyone,
+            false if tells_pods(node, family) => Self::AllButPods,
+            false => Self::Unknown,
         }
-        if !tells_pods(node, family) {
-            return Self::Unknown;
-        }
-        Self::AllBut { cidrs: pod_cidrs(node, family), interfaces: pod_interfaces(node).0 }
     }
 }
 
-impl ServiceChain {
-    /// The chain of the service port that claims, for endpoints in those slots; `None` for none.
-    fn of(claim: &Claim<'_>, slots: &[Target]) -> Option<Self> {
-        let mut shares: BTreeMap<SocketAddr, u32> = BTreeMap::new();
-        for target in slots {
-            *shares.entry(SocketAddr::new(target.address, target.port)).or_default() += 1;
+/// The chains of the service port that makes those claims, of which there is at least one.
+fn port_chains(
+    claims: &[&Claim<'_>],
+    node: &NodeSettings,
+    names: &mut Names,
+    findings: &mut Vec<Finding>,
+) -> ServiceChains {
+    let mut chains = ServiceChains::new(Identity::of(claims[0], names));
+    for claim in claims {
+        let route = Route::of(claim, node);
+        findings.extend(port_findings(claim, &route.anywhere, &route.here));
+        let entry = Entry::of(&route.handling);
+        let cluster_ip = matches!(entry.gate, Gate::Internal(_)).then_some(claim.frontend.address);
+        for lead in BTreeSet::from([route.handling.inside, route.handling.outside]) {
+            chains.lead(lead, &route, names, cluster_ip);
         }
-        let identity = Identity::of(claim);
-        let chain = |(address, share): (SocketAddr, u32)| EndpointChain {
-            address,
-            share,
-            hash: ChainHash::of(&format!("{}\0{address}", identity.hash.as_str())),
+        if let Gate::External(_) = entry.gate {
+            chains.external = Some(Handling { ranges: None, ..route.handling.clone() });
+        }
+        chains.ranges.extend(route.handling.ranges.into_iter().flatten());
+        chains.frontends.push((claim.frontend, entry));
+    }
+    chains.ranges = IpNet::aggregate(&chains.ranges);
+    chains
+}
+
+impl Entry {
+    fn of(handling: &Handling) -> Self {
+        let gate = match (handling.same_for_all(), handling.masquerade) {
+            (Some(lead @ (Lead::Refuse | Lead::Drop)), _) => Gate::Closed(lead),
+            (Some(lead), Masquerade::Outsiders) => Gate::Internal(lead),
+            _ => Gate::External(handling.outside),
         };
-        let endpoints: Vec<_> = shares.into_iter().map(chain).collect();
-        let shares = endpoints.iter().map(|endpoint| endpoint.share).sum();
-        (shares > 0).then(|| Self { identity, frontends: Vec::new(), endpoints, shares })
-    }
-
-    /// Whether a client inside the cluster can come.
-    pub(super) fn has_cluster_ip(&self) -> bool {
-        self.frontends.iter().any(|(_, reach)| *reach == Reach::Cluster)
-    }
-
-    /// Whether a client outside it can come.
-    pub(super) fn has_external_ip(&self) -> bool {
-        self.frontends.iter().any(|(_, reach)| *reach == Reach::External)
+        Self { restricted: handling.ranges.is_some(), gate }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+impl ServiceChains {
+    fn new(identity: Identity) -> Self {
+        Self {
+            identity,
+            frontends: Vec::new(),
+            external: None,
+            ranges: Vec::new(),
+            endpoints: Vec::new(),
+            anywhere: None,
+            here: None,
+        }
+    }
 
-    #[test]
-    fn a_hash_is_base_32_of_sha_256() {
-        // `printf a | sha256sum | xxd -r -p | base32 | cut -c-16`
-        assert_eq!(ChainHash::of("a").as_str(), "ZKLYCEWKDO64V6WC");
+    /// Has the choice that a frontend leads to, if it leads to one; and the frontend's address there if that is a
+    /// cluster IP.
+    fn lead(&mut self, lead: Lead, route: &Route, names: &mut Names, cluster_ip: Option<IpAddr>) {
+        let targets = match lead {
+            Lead::Anywhere => &route.anywhere,
+            Lead::Here => &route.here,
+            Lead::Refuse | Lead::Drop => return,
+        };
+        let made = self.chosen(lead).take();
+        let mut choice = made.unwrap_or_else(|| self.choice(&targets.slots, names));
+        choice.cluster_ips.extend(cluster_ip);
+        *self.chosen(lead) = Some(choice);
+    }
+
+    fn chosen(&mut self, lead: Lead) -> &mut Option<Choice> {
+        if lead == Lead::Here { &mut self.here } else { &mut self.anywhere }
+    }
+
+    /// A choice among endpoints in those slots; those that are new get chains.
+    fn choice(&mut self, slots: &[Target], names: &mut Names) -> Choice {
+        let mut targets: BTreeMap<SocketAddr, (u32, bool)> = BTreeMap::new();
+        for target in slots {
+            let (share, here) = targets.entry(SocketAddr::new(target.address, target.port)).or_default();
+            *share += 1;
+            *here |= target.here;
+        }
+        // There are two choices: when the second is made, those of the first are here, in order.
+        let known = self.endpoints.len();
+        let mut shares = Vec::with_capacity(targets.len());
+        for (address, (share, here)) in targets {
+            let found = self.endpoints[..known].binary_search_by_key(&address, |endpoint| endpoint.address);
+            shares.push((found.unwrap_or(self.endpoints.len()), share));
+            if found.is_err() {
+                let hash = self.identity.endpoint(address, names);
+                self.endpoints.push(EndpointChain { address, here, hash });
+            }
+        }
+        Choice { total: shares.iter().map(|(_, share)| share).sum(), shares, cluster_ips: Vec::new() }
+    }
+
+    /// The endpoints of a choice, with their shares.
+    pub(super) fn among<'a>(&'a self, choice: &'a Choice) -> impl Iterator<Item = (&'a EndpointChain, u32)> {
+        choice.shares.iter().map(|(at, share)| (&self.endpoints[*at], *share))
+    }
+
+    /// Whether a frontend leads to its chain for clients in the source ranges.
+    pub(super) fn is_restricted(&self) -> bool {
+        self.frontends.iter().any(|(_, entry)| entry.restricted)
     }
 }

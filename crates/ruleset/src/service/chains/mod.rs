@@ -4,13 +4,18 @@
 //! [`layout`] makes the chains as data, once per family; [`nft`] and [`iptables`] write them down. Both hold the same
 //! decisions:
 //!
-//! - A frontend leads to the chain of its service port, an external address through one that marks the packet first.
-//! - The chain of a service port chooses one of its endpoints' chains by its share.
-//! - The chain of an endpoint marks packets of the endpoint itself (hairpin), and translates.
+//! - A frontend leads to the chain of its service port that chooses among all endpoints or among those on this node;
+//!   one for clients outside the cluster through a chain that tells pods and the node from them, and marks whom to
+//!   masquerade; one with source ranges first through a chain that lets only those on.
+//! - A chain that chooses leads to one of its endpoints' chains by its share.
+//! - The chain of an endpoint on this node marks packets of the endpoint itself (hairpin); each translates.
 //! - Marked packets are masqueraded, and the mark taken off. Which clients of cluster IPs are marked is said in one
-//!   chain, so a change of the node's settings changes one chain.
-//! - A frontend without endpoints is refused at once, for pods, for the node and for clients outside. nft can do that
-//!   where it would translate; iptables only in `filter`, so there it has a chain of its own.
+//!   chain.
+//! - What is led to no endpoint is refused or dropped at once, for pods, for the node and for clients outside, as
+//!   [`super::route`] says, and so is what is sent to other ports of cluster IPs. nft can do that where it would
+//!   translate; iptables only in `filter`, so there it has chains of its own.
+//! - iptables looks frontends up one after the other, so they are in a [`tree`] of chains by address and port: a
+//!   packet passes few rules, and a service that comes or goes changes one small chain.
 //! - Nothing is accepted: a service says where traffic goes, not that it may. kube-proxy in iptables mode accepts what
 //!   it marked and every established connection in `FORWARD`, past the rules of other owners; in nftables mode it does
 //!   not, nor do we.
@@ -20,7 +25,9 @@
 
 mod iptables;
 mod layout;
+mod names;
 mod nft;
+mod tree;
 
 pub use iptables::{CompiledIptables, iptables};
 
@@ -62,7 +69,7 @@ fn sort(findings: &mut Vec<Finding>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Endpoint, NodeSettings, Protocol, Service, ServiceName, ServicePort};
+    use super::super::{Endpoint, NodeSettings, Protocol, Service, ServiceName, ServicePort, TrafficPolicy};
     use super::*;
 
     fn port(name: &str, protocol: Protocol, port: u16, endpoints: &[(&str, u16)]) -> ServicePort {
@@ -79,7 +86,26 @@ mod tests {
         }
     }
 
-    /// Two families, two protocols, weights, an external address and a port without endpoints.
+    /// A service for mail from some networks, that keeps its clients' addresses.
+    fn mail() -> Service {
+        let mut smtp = port("smtp", Protocol::Tcp, 25, &[("10.128.0.25:2525", 1), ("10.128.1.25:2525", 1)]);
+        smtp.node_port = Some(30025);
+        for (endpoint, node) in smtp.endpoints.iter_mut().zip(["n1", "n2"]) {
+            endpoint.node = Some(node.into());
+        }
+        Service {
+            name: ServiceName::new("shop", "mail"),
+            cluster_ips: vec!["10.96.0.3".parse().unwrap()],
+            load_balancer_ips: vec!["192.0.2.25".parse().unwrap()],
+            source_ranges: ["198.51.100.0/24", "203.0.113.7/32"].map(|range| range.parse().unwrap()).to_vec(),
+            external_traffic: TrafficPolicy::Local,
+            ports: vec![smtp],
+            ..Service::default()
+        }
+    }
+
+    /// Two families, two protocols, weights, an external address, a load balancer, a node port and a port without
+    /// endpoints.
     pub(super) fn shop() -> ServiceMap {
         let web = [("10.128.0.5:8080", 2), ("10.128.0.6:8080", 1), ("10.128.1.7:8081", 1), ("[fd02::5]:8080", 1)];
         let service = |name: &str, cluster_ips: &[&str], external_ips: &[&str], ports| Service {
@@ -91,6 +117,8 @@ mod tests {
         };
         ServiceMap {
             node: NodeSettings {
+                name: Some("n1".into()),
+                addresses: vec!["192.0.2.100".parse().unwrap()],
                 pod_cidrs: vec!["10.128.0.0/14".parse().unwrap(), "fd02::/16".parse().unwrap()],
                 pod_interface_prefixes: vec!["veth".into()],
                 ..NodeSettings::default()
@@ -106,6 +134,7 @@ mod tests {
                         port("admin", Protocol::Tcp, 8053, &[]),
                     ],
                 ),
+                mail(),
             ],
         }
     }
