@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
 use rulectl_ruleset::ir::TableName;
-use rulectl_ruleset::service::{self, Layout};
+use rulectl_ruleset::service::{self, Layout, Refusal};
 
 /// Read, compare and atomically change netfilter rules.
 ///
@@ -199,6 +199,44 @@ pub(crate) struct Node {
     /// The bit of the packet mark that says "masquerade", 0 to 31. Only the chains layout uses one.
     #[arg(long = "mark-bit", value_name = "BIT", value_parser = clap::value_parser!(u8).range(0..32))]
     pub(crate) mark_bit: Option<u8>,
+
+    /// Keep the client's port when masquerading, where it is free, instead of choosing one at random.
+    #[arg(long = "keep-source-ports")]
+    pub(crate) keep_source_ports: bool,
+
+    /// Have source ranges that hold no network of a family let everyone of that family through, as kube-proxy does.
+    /// Else nobody of it gets through.
+    #[arg(long = "admit-unlisted-families")]
+    pub(crate) admit_unlisted_families: bool,
+
+    /// How clients are told that nothing answers.
+    #[arg(long = "refusal", value_name = "HOW")]
+    pub(crate) refusal: Option<RefusalArg>,
+
+    /// Drop forwarded packets that belong to no connection conntrack knows.
+    #[arg(long = "drop-invalid")]
+    pub(crate) drop_invalid: bool,
+
+    /// How many clients with session affinity may be remembered at a time, per family.
+    #[arg(long = "affinity-size", value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) affinity_size: Option<u32>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RefusalArg {
+    /// By a reset for TCP, which the kernel does not limit in number, by ICMP for the others. The default.
+    Reset,
+    /// By ICMP "port unreachable" for all protocols, as kube-proxy does.
+    Unreachable,
+}
+
+impl From<RefusalArg> for Refusal {
+    fn from(refusal: RefusalArg) -> Self {
+        match refusal {
+            RefusalArg::Reset => Self::Reset,
+            RefusalArg::Unreachable => Self::Unreachable,
+        }
+    }
 }
 
 /// Which kernel.

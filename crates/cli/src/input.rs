@@ -174,6 +174,11 @@ fn overrides(node: &Node) -> Result<NodeOverrides, Failure> {
         drop_unallocated: node.drop_unallocated || !node.service_cidrs.is_empty(),
         masquerade_all: node.masquerade_all,
         mark_bit: node.mark_bit,
+        keep_source_ports: node.keep_source_ports,
+        admit_unlisted_families: node.admit_unlisted_families,
+        refusal: node.refusal.map(Into::into),
+        drop_invalid: node.drop_invalid,
+        affinity_size: node.affinity_size,
     })
 }
 

@@ -8,8 +8,8 @@ use proptest::collection::{btree_map, btree_set, vec};
 use proptest::option;
 use proptest::prelude::*;
 use rulectl_ruleset::service::{
-    Endpoint, Finding, Hints, Input, NodeOverrides, NodePortAddresses, NodeSettings, Protocol, Service, ServiceMap,
-    ServiceName, ServicePort, Severity, TrafficPolicy, json_schema, looks_like, print, read,
+    Balance, Endpoint, Finding, Hints, Input, NodeOverrides, NodePortAddresses, NodeSettings, Protocol, Refusal,
+    Service, ServiceMap, ServiceName, ServicePort, Severity, TrafficPolicy, json_schema, looks_like, print, read,
 };
 
 fn file(path: &str) -> PathBuf {
@@ -118,11 +118,12 @@ fn endpoints() -> impl Strategy<Value = Vec<Endpoint>> {
 
 fn ports() -> impl Strategy<Value = Vec<ServicePort>> {
     let protocol = prop_oneof![Just(Protocol::Tcp), Just(Protocol::Udp), Just(Protocol::Sctp)];
-    let ports = btree_map((protocol, 1..=u16::MAX), (option::of(1..=u16::MAX), endpoints()), 0..4);
+    let numbers = || (option::of(1..=u16::MAX), option::of(1..=u16::MAX));
+    let ports = btree_map((protocol, 1..=u16::MAX), (numbers(), endpoints()), 0..4);
     (ports, any::<bool>()).prop_map(|(ports, named)| {
-        let port = |(index, ((protocol, port), (node_port, endpoints))): (usize, _)| {
+        let port = |(index, ((protocol, port), ((node_port, host_port), endpoints))): (usize, _)| {
             let name = named.then(|| format!("port-{index}").into());
-            ServicePort { name, protocol, port, node_port, endpoints }
+            ServicePort { name, protocol, port, node_port, host_port, endpoints }
         };
         ports.into_iter().enumerate().map(port).collect()
     })
@@ -131,18 +132,22 @@ fn ports() -> impl Strategy<Value = Vec<ServicePort>> {
 fn service() -> impl Strategy<Value = Service> {
     let addresses = || btree_set(address(), 0..3).prop_map(|set| set.into_iter().collect());
     let policy = || prop_oneof![Just(TrafficPolicy::Cluster), Just(TrafficPolicy::Local)];
-    let rest = (policy(), policy(), option::of(1..=u16::MAX));
-    ((addresses(), addresses(), addresses()), vec(net(), 0..3), rest, ports()).prop_map(
-        |((cluster_ips, external_ips, load_balancer_ips), source_ranges, rest, ports)| {
-            let (internal_traffic, external_traffic, health_check_node_port) = rest;
+    let balance = prop_oneof![Just(Balance::Random), Just(Balance::RoundRobin), Just(Balance::SourceHash)];
+    let rest = (policy(), policy(), option::of(1..=u16::MAX), option::of(1..=86_400_u32), balance);
+    ((addresses(), addresses(), addresses(), addresses()), vec(net(), 0..3), rest, ports()).prop_map(
+        |((cluster_ips, external_ips, load_balancer_ips, host_ips), source_ranges, rest, ports)| {
+            let (internal_traffic, external_traffic, health_check_node_port, affinity, balance) = rest;
             Service {
                 name: ServiceName::default(),
                 cluster_ips,
                 external_ips,
                 load_balancer_ips,
                 source_ranges,
+                host_ips,
                 internal_traffic,
                 external_traffic,
+                affinity,
+                balance,
                 health_check_node_port,
                 ports,
             }
@@ -160,10 +165,12 @@ fn node() -> impl Strategy<Value = NodeSettings> {
     let names = || vec(name(), 0..2);
     let networks = (nets(), nets(), nets(), vec(address(), 0..3));
     let place = (option::of(name()), option::of(name()));
-    (place, networks, names(), names(), nodeports, any::<[bool; 3]>(), 0u8..32).prop_map(
-        |(place, networks, pod_bridges, pod_interface_prefixes, nodeport_addresses, switches, mark_bit)| {
+    (place, networks, names(), names(), nodeports, any::<[bool; 6]>(), (0u8..32, option::of(1_u32..))).prop_map(
+        |(place, networks, pod_bridges, pod_interface_prefixes, nodeport_addresses, switches, numbers)| {
             let (name, zone) = place;
-            let [localhost_nodeports, drop_unallocated, masquerade_all] = switches;
+            let [localhost_nodeports, drop_unallocated, masquerade_all, keep_source_ports, drop_invalid, compatible] =
+                switches;
+            let (mark_bit, affinity_size) = numbers;
             let (node_cidrs, pod_cidrs, service_cidrs, addresses) = networks;
             NodeSettings {
                 name,
@@ -179,6 +186,11 @@ fn node() -> impl Strategy<Value = NodeSettings> {
                 drop_unallocated,
                 masquerade_all,
                 mark_bit,
+                keep_source_ports,
+                admit_unlisted_families: compatible,
+                refusal: if compatible { Refusal::Unreachable } else { Refusal::Reset },
+                drop_invalid,
+                affinity_size,
             }
         },
     )

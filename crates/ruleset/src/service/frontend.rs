@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use crate::ir::Family;
 
-use super::{Finding, FindingKind, Protocol, Service, ServiceMap, ServiceName, ServicePort, Severity};
+use super::usable::is_here;
+use super::{Finding, FindingKind, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort, Severity};
 
 /// The families of tables, in the order of addresses.
 pub(super) const FAMILIES: [Family; 2] = [Family::Ip, Family::Ip6];
@@ -70,6 +71,8 @@ pub(super) struct Claim<'a> {
     pub reach: Reach,
     /// Whether only clients in the service's source ranges get through.
     pub restricted: bool,
+    /// Whether it is a host port: only endpoints on this node are behind it, and there is one.
+    pub host: bool,
 }
 
 /// For whom a frontend is.
@@ -88,7 +91,7 @@ pub(super) fn claims(map: &ServiceMap) -> (Vec<Claim<'_>>, Vec<Finding>) {
     let (services, mut findings) = distinct(map);
     let mut claims = Vec::with_capacity(services.len());
     for service in services {
-        claims.extend(claims_of(service, &mut findings));
+        claims.extend(claims_of(service, &map.node, &mut findings));
     }
     claims.sort_by_key(|claim| claim.frontend);
     claims.dedup_by(|loser, winner| {
@@ -129,7 +132,7 @@ pub(super) fn distinct(map: &ServiceMap) -> (Vec<&Service>, Vec<Finding>) {
 ///
 /// An address that is both a cluster IP and an external one is claimed as external, one that is also a load balancer's
 /// as that. Of two ports with one protocol and number the smaller one stays and the other is reported.
-pub(super) fn claims_of<'a>(service: &'a Service, findings: &mut Vec<Finding>) -> Vec<Claim<'a>> {
+pub(super) fn claims_of<'a>(service: &'a Service, node: &NodeSettings, findings: &mut Vec<Finding>) -> Vec<Claim<'a>> {
     let addresses = [
         (&service.cluster_ips, Reach::Cluster, false),
         (&service.external_ips, Reach::External, false),
@@ -140,17 +143,19 @@ pub(super) fn claims_of<'a>(service: &'a Service, findings: &mut Vec<Finding>) -
         for address in addresses {
             claims.extend(service.ports.iter().map(|port| {
                 let frontend = Frontend { address: *address, protocol: port.protocol, port: port.port };
-                Claim { frontend, service, port, reach, restricted }
+                Claim { frontend, service, port, reach, restricted, host: false }
             }));
         }
     }
     claims.extend(node_ports(service));
+    claims.extend(host_ports(service, node));
     claims.sort_by_key(|claim| claim.frontend);
     claims.dedup_by(|other, kept| {
         let same = other.frontend == kept.frontend;
         if same {
             kept.reach = kept.reach.max(other.reach);
             kept.restricted |= other.restricted;
+            kept.host &= other.host;
             if !std::ptr::eq(other.port, kept.port) {
                 if canonical_port(other.port) < canonical_port(kept.port) {
                     kept.port = other.port;
@@ -170,7 +175,34 @@ fn node_ports(service: &Service) -> impl Iterator<Item = Claim<'_>> {
         let has_address = |family: &Family| service.virtual_addresses().any(|address| family_of(address) == *family);
         FAMILIES.into_iter().filter(has_address).map(move |family| {
             let frontend = Frontend::node_port(family, port.protocol, number);
-            Claim { frontend, service, port, reach: Reach::External, restricted: false }
+            Claim { frontend, service, port, reach: Reach::External, restricted: false, host: false }
+        })
+    })
+}
+
+/// The host ports a service claims: in the families it has endpoints on this node of. A node without one has other use
+/// for the port.
+fn host_ports<'a>(service: &'a Service, node: &NodeSettings) -> impl Iterator<Item = Claim<'a>> {
+    let ports = service.ports.iter().filter_map(|port| Some((port, port.host_port?)));
+    ports.flat_map(move |(port, number)| {
+        let at = |address| Frontend { address, protocol: port.protocol, port: number };
+        let everywhere = FAMILIES.map(|family| Frontend::node_port(family, port.protocol, number));
+        let frontends: Vec<Frontend> = match service.host_ips.as_slice() {
+            [] => everywhere.to_vec(),
+            addresses => addresses.iter().copied().map(at).collect(),
+        };
+        let endpoint = |family| {
+            port.endpoints.iter().any(|endpoint| family_of(endpoint.address) == family && is_here(endpoint, node))
+        };
+        let has_endpoint = FAMILIES.map(endpoint);
+        let is_claimed = move |frontend: &Frontend| has_endpoint[usize::from(frontend.address.is_ipv6())];
+        frontends.into_iter().filter(is_claimed).map(move |frontend| Claim {
+            frontend,
+            service,
+            port,
+            reach: Reach::External,
+            restricted: false,
+            host: true,
         })
     })
 }
@@ -193,6 +225,7 @@ fn canonical(service: &Service) -> Service {
     service.external_ips.sort();
     service.load_balancer_ips.sort();
     service.source_ranges.sort();
+    service.host_ips.sort();
     service.ports = service.ports.iter().map(canonical_port).collect();
     service.ports.sort();
     service
@@ -273,7 +306,7 @@ mod tests {
         let mut both = service("a", &["10.96.0.1"], &[(80, "10.0.0.2")]);
         both.external_ips = both.cluster_ips.clone();
         let mut findings = Vec::new();
-        let claims = claims_of(&both, &mut findings);
+        let claims = claims_of(&both, &NodeSettings::default(), &mut findings);
         assert!(claims.len() == 1 && claims[0].reach == Reach::External && findings.is_empty());
     }
 }

@@ -48,6 +48,19 @@ pub struct NodeSettings {
     pub masquerade_all: bool,
     /// The bit of the packet mark that says "masquerade", from 0 to 31. Only the chains layout uses one.
     pub mark_bit: u8,
+    /// Whether masquerading keeps the client's port where that is free, instead of choosing one at random.
+    pub keep_source_ports: bool,
+    /// Whether source ranges that hold no network of a family let everyone of that family through, as kube-proxy does.
+    /// Else nobody of it gets through.
+    pub admit_unlisted_families: bool,
+    /// How clients are told that nothing answers them.
+    pub refusal: Refusal,
+    /// Whether forwarded packets that belong to no connection conntrack knows are dropped: left alone, they would reach
+    /// a client that never heard of the endpoint, and its reset would end the connection.
+    pub drop_invalid: bool,
+    /// How many clients with a memory of their endpoint ([`Service::affinity`]) there may be at a time, per family; a
+    /// new client beyond them is served, but not remembered. `None`: the layout's own number.
+    pub affinity_size: Option<u32>,
 }
 
 impl Default for NodeSettings {
@@ -66,6 +79,11 @@ impl Default for NodeSettings {
             drop_unallocated: false,
             masquerade_all: false,
             mark_bit: 14,
+            keep_source_ports: false,
+            admit_unlisted_families: false,
+            refusal: Refusal::Reset,
+            drop_invalid: false,
+            affinity_size: None,
         }
     }
 }
@@ -80,6 +98,17 @@ pub enum NodePortAddresses {
     All,
     /// Local addresses in these networks, those of loopback only where that is asked for.
     Cidrs(Vec<IpNet>),
+}
+
+/// How a client is told that nothing answers at a frontend.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// By a reset for TCP, by ICMP "port unreachable" for the others. The kernel limits the rate of ICMP answers
+    /// (`icmp_ratelimit`, `icmp_ratemask`: of forty at once six are told), not that of resets.
+    #[default]
+    Reset,
+    /// By ICMP "port unreachable" for all protocols, as kube-proxy does.
+    Unreachable,
 }
 
 /// The name of a service: a namespace, which may be empty, and a name.
@@ -155,21 +184,43 @@ pub struct Service {
     pub external_ips: Vec<IpAddr>,
     /// Virtual addresses that load balancers send to, for clients outside it that are in the source ranges.
     pub load_balancer_ips: Vec<IpAddr>,
-    /// Who gets through to the addresses of load balancers; of a family in which no network is given, nobody. None at
-    /// all: everyone.
+    /// Who gets through to the addresses of load balancers; of a family in which no network is given, nobody
+    /// ([`NodeSettings::admit_unlisted_families`]). None at all: everyone.
     pub source_ranges: Vec<IpNet>,
+    /// At which of the node's addresses host ports answer; with none, where node ports do.
+    pub host_ips: Vec<IpAddr>,
     /// Which endpoints serve what comes to cluster IPs.
     pub internal_traffic: TrafficPolicy,
     /// Which endpoints serve what comes to all other addresses and to node ports.
     pub external_traffic: TrafficPolicy,
+    /// For how many seconds after its last new connection a client, by its address, is led to the endpoint it had.
+    /// `None`: not at all. The memory is that of a service port: at all its frontends a client has the same endpoint.
+    pub affinity: Option<u32>,
+    /// How one of several endpoints is chosen for a client that has none.
+    pub balance: Balance,
     /// Where the health of the service on this node is asked for, if it is.
     pub health_check_node_port: Option<u16>,
     /// Its ports.
     pub ports: Vec<ServicePort>,
 }
 
+/// How one of several endpoints is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Balance {
+    /// By chance, by their weights.
+    #[default]
+    Random,
+    /// In turn, by their weights. The counter is the kernel's and shared by services with about as many endpoints.
+    RoundRobin,
+    /// By a hash of the client's address: the same as long as the endpoints are. Nothing is remembered.
+    SourceHash,
+}
+
 impl Service {
-    /// All its virtual addresses.
+    /// The longest [`Self::affinity`], in seconds: a day, as Kubernetes has it.
+    pub const LONGEST_AFFINITY: u32 = 86_400;
+
+    /// All its virtual addresses. Those its host ports are at are not among them: they are the node's.
     pub fn virtual_addresses(&self) -> impl Iterator<Item = IpAddr> {
         self.cluster_ips.iter().chain(&self.external_ips).chain(&self.load_balancer_ips).copied()
     }
@@ -197,6 +248,9 @@ pub struct ServicePort {
     pub port: u16,
     /// The port at the node's own addresses, in the families of the service's virtual addresses.
     pub node_port: Option<u16>,
+    /// The port at the node's own addresses that belongs to the endpoints on this node, where there is any: a host
+    /// port of a pod. Traffic policies have no say in it.
+    pub host_port: Option<u16>,
     /// Where its connections go, each by its weight; of both families. None: connections are rejected.
     pub endpoints: Vec<Endpoint>,
 }

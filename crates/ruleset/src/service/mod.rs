@@ -22,8 +22,8 @@ pub use compile::{CompileOptions, Compiled, DEFAULT_TABLE, Layout, TABLE_COMMENT
 pub use finding::{Finding, FindingKind, Severity};
 pub use frontend::Frontend;
 pub use map::{
-    Endpoint, Hints, NodePortAddresses, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort,
-    TrafficPolicy,
+    Balance, Endpoint, Hints, NodePortAddresses, NodeSettings, Protocol, Refusal, Service, ServiceMap, ServiceName,
+    ServicePort, TrafficPolicy,
 };
 pub use maps::{Change, Edit, Tracker, align};
 pub use read::{Input, NodeOverrides, json_schema, looks_like, print, read};

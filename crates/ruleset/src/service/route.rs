@@ -67,9 +67,11 @@ impl Route {
         let targets = |place| Targets::of(&usable(&endpoints, place, node), node.name.as_deref());
         let policy = match claim.reach {
             Reach::Cluster => claim.service.internal_traffic,
+            Reach::External if claim.host => TrafficPolicy::Cluster,
             Reach::External => claim.service.external_traffic,
         };
-        let anywhere = targets(Where::Anywhere);
+        // Behind a host port there is nothing but what is here.
+        let anywhere = targets(if claim.host { Where::Here } else { Where::Anywhere });
         let here = if policy == TrafficPolicy::Local { targets(Where::Here) } else { Targets::default() };
         let local = if here.slots.is_empty() { Lead::Drop } else { Lead::Here };
         let (inside, outside) = match (claim.reach, policy) {
@@ -80,6 +82,7 @@ impl Route {
         };
         let masquerade = match (claim.reach, policy) {
             (Reach::Cluster, _) => Masquerade::Outsiders,
+            _ if claim.host => Masquerade::Node,
             (Reach::External, TrafficPolicy::Cluster) => Masquerade::Everyone,
             (Reach::External, TrafficPolicy::Local) => Masquerade::Node,
         };
@@ -105,6 +108,9 @@ fn source_ranges(claim: &Claim<'_>, node: &NodeSettings, family: Family) -> Opti
         return None;
     }
     let mut ranges: Vec<IpNet> = given.iter().filter(|range| family_of(range.addr()) == family).copied().collect();
+    if ranges.is_empty() && node.admit_unlisted_families {
+        return None;
+    }
     if ranges.iter().any(|range| range.prefix_len() == 0) {
         return None;
     }

@@ -30,7 +30,7 @@ pub(super) fn usable<'a>(endpoints: &[&'a Endpoint], place: Where, node: &NodeSe
 }
 
 /// Whether an endpoint is known to be on that node.
-fn is_here(endpoint: &Endpoint, node: &NodeSettings) -> bool {
+pub(super) fn is_here(endpoint: &Endpoint, node: &NodeSettings) -> bool {
     endpoint.node.is_some() && endpoint.node.as_deref() == node.name.as_deref()
 }
 

@@ -53,10 +53,10 @@ pub(super) fn compile(map: &ServiceMap, options: &CompileOptions) -> Compiled {
 
 /// The chains of a family; `None` if the map has no virtual address of it.
 fn layout_of(map: &ServiceMap, family: Family, findings: &mut Vec<Finding>) -> Option<ChainsLayout> {
-    if !uses(map, family) {
+    let (claims, wrong) = claims(map);
+    if !uses(map, &claims, family) {
         return None;
     }
-    let (claims, wrong) = claims(map);
     findings.extend(wrong);
     findings.extend(node_findings(map, family));
     Some(ChainsLayout::of(&map.node, &claims, family, findings))

@@ -19,18 +19,19 @@ pub(super) fn any_service(name: u8) -> impl Strategy<Value = Service> {
         let weight = if weight == 3 { 1 } else { weight };
         Endpoint { weight, node, terminating, ..Endpoint::new(address, 8080) }
     });
-    let node_port = prop::option::weighted(0.3, 30_000_u16..30_003);
-    let port = (0_u16..3, 0_u8..2, node_port, prop::collection::vec(endpoint, 0..8));
-    let port = port.prop_map(|(port, protocol, node_port, endpoints)| {
+    let number = || prop::option::weighted(0.3, 30_000_u16..30_003);
+    let port = (0_u16..3, 0_u8..2, (number(), number()), prop::collection::vec(endpoint, 0..8));
+    let port = port.prop_map(|(port, protocol, (node_port, host_port), endpoints)| {
         let protocol = if protocol == 0 { Protocol::Tcp } else { Protocol::Udp };
-        ServicePort { name: None, protocol, port: 80 + port, node_port, endpoints }
+        ServicePort { protocol, port: 80 + port, node_port, host_port, endpoints, ..ServicePort::default() }
     });
     let (vip, vips) = (prop::option::of(vip.clone()), prop::collection::vec(vip, 0..3));
     let local = || prop::bool::weighted(0.3);
     let range = (0_u8..3).prop_map(|n| format!("192.0.2.{}/30", 4 * n).parse().unwrap());
     let parts = (vips, vip.clone(), vip, prop::collection::vec(port, 0..4));
-    (parts, local(), local(), prop::collection::vec(range, 0..3)).prop_map(
-        move |(parts, internal, external, ranges)| {
+    let affinity = prop::option::weighted(0.3, prop_oneof![Just(10_800_u32), Just(60)]);
+    (parts, local(), local(), prop::collection::vec(range, 0..3), affinity).prop_map(
+        move |(parts, internal, external, ranges, affinity)| {
             let (cluster_ips, external_ip, load_balancer_ip, ports) = parts;
             let policy = |local| if local { TrafficPolicy::Local } else { TrafficPolicy::Cluster };
             Service {
@@ -41,8 +42,9 @@ pub(super) fn any_service(name: u8) -> impl Strategy<Value = Service> {
                 source_ranges: ranges,
                 internal_traffic: policy(internal),
                 external_traffic: policy(external),
-                health_check_node_port: None,
+                affinity,
                 ports,
+                ..Service::default()
             }
         },
     )

@@ -191,7 +191,8 @@ impl Change<'_> {
     }
 
     fn replace(&mut self, name: &ServiceName, service: Option<&Service>, deltas: &mut [Deltas; 2]) {
-        let claims = service.map_or_else(Vec::new, |service| claims_of(service, &mut self.findings));
+        let claims =
+            service.map_or_else(Vec::new, |service| claims_of(service, &self.tracker.node, &mut self.findings));
         let new = service.map(|service| Claimed::of(service, &claims));
         let old = match new {
             Some(new) => self.tracker.services.insert(name.clone(), new),
@@ -235,7 +236,9 @@ impl Drop for Change<'_> {
 impl Claimed {
     fn of(service: &Service, claims: &[Claim<'_>]) -> Self {
         let is_cluster_ip = |address| (address, service.cluster_ips.contains(&address));
-        let mut addresses: Vec<_> = service.virtual_addresses().map(is_cluster_ip).collect();
+        // A host port needs the table as much as a virtual address does.
+        let hosts = claims.iter().filter(|claim| claim.host).map(|claim| (claim.frontend.address, false));
+        let mut addresses: Vec<_> = service.virtual_addresses().map(is_cluster_ip).chain(hosts).collect();
         addresses.sort_unstable();
         addresses.dedup();
         Self { addresses: addresses.into(), frontends: claims.iter().map(|claim| claim.frontend).collect() }
@@ -256,7 +259,7 @@ impl Claimed {
 impl Tracker {
     /// Takes in a service whose elements are in `ruleset`. Services must come in the order of their names.
     fn load(&mut self, service: &Service, ruleset: &Ruleset) {
-        let claims = claims_of(service, &mut Vec::new());
+        let claims = claims_of(service, &self.node, &mut Vec::new());
         let mut deltas = FAMILIES.map(|_| Deltas::default());
         let claimed = Claimed::of(service, &claims);
         claimed.count(1, &mut deltas);

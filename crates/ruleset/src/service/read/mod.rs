@@ -14,7 +14,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Finding, NodePortAddresses, NodeSettings, ServiceMap, ServiceName, check, quarantine};
+use super::{Finding, NodePortAddresses, NodeSettings, Refusal, ServiceMap, ServiceName, check, quarantine};
 use crate::text::ParseError;
 use decode::Problem;
 use document::Node;
@@ -46,6 +46,11 @@ pub struct NodeOverrides {
     pub drop_unallocated: bool,
     pub masquerade_all: bool,
     pub mark_bit: Option<u8>,
+    pub keep_source_ports: bool,
+    pub admit_unlisted_families: bool,
+    pub refusal: Option<Refusal>,
+    pub drop_invalid: bool,
+    pub affinity_size: Option<u32>,
 }
 
 /// Reads texts, each our own schema or Kubernetes objects, into one map.
@@ -208,6 +213,11 @@ impl NodeOverrides {
         node.drop_unallocated |= self.drop_unallocated;
         node.masquerade_all |= self.masquerade_all;
         node.mark_bit = self.mark_bit.unwrap_or(node.mark_bit);
+        node.keep_source_ports |= self.keep_source_ports;
+        node.admit_unlisted_families |= self.admit_unlisted_families;
+        node.refusal = self.refusal.unwrap_or(node.refusal);
+        node.drop_invalid |= self.drop_invalid;
+        node.affinity_size = self.affinity_size.or(node.affinity_size);
     }
 }
 

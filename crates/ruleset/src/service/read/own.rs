@@ -121,6 +121,11 @@ fn settings(block: NodeBlock) -> Result<NodeSettings, (&'static str, Problem)> {
         drop_unallocated: block.drop_unallocated,
         masquerade_all: block.masquerade_all,
         mark_bit,
+        keep_source_ports: block.keep_source_ports,
+        admit_unlisted_families: block.admit_unlisted_families,
+        refusal: block.refusal.into(),
+        drop_invalid: block.drop_invalid,
+        affinity_size: block.affinity_size.map(Into::into),
     })
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::marker::PhantomData;
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use ipnet::IpNet;
@@ -14,8 +15,8 @@ use serde::de::{self, DeserializeOwned, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::service::{
-    Endpoint, Hints, NodePortAddresses, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort,
-    TrafficPolicy,
+    Balance, Endpoint, Hints, NodePortAddresses, NodeSettings, Protocol, Refusal, Service, ServiceMap, ServiceName,
+    ServicePort, TrafficPolicy,
 };
 
 /// What the field `apiVersion` says.
@@ -100,6 +101,54 @@ pub(super) struct NodeBlock {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 31))]
     pub(super) mark_bit: Option<u8>,
+    /// Masquerading keeps the client's port where that is free, instead of choosing one at random.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) keep_source_ports: bool,
+    /// Source ranges that hold no network of a family let everyone of that family through, as kube-proxy does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) admit_unlisted_families: bool,
+    /// How clients are told that nothing answers: `Reset` if not given.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) refusal: RefusalWord,
+    /// Drop forwarded packets that belong to no connection conntrack knows.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) drop_invalid: bool,
+    /// How many clients with affinity may be remembered at a time, per family.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1))]
+    pub(super) affinity_size: Option<NonZeroU32>,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// How clients are told that nothing answers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub(super) enum RefusalWord {
+    /// By a reset for TCP, by ICMP for the others.
+    #[default]
+    Reset,
+    /// By ICMP.
+    Unreachable,
+}
+
+impl From<RefusalWord> for Refusal {
+    fn from(word: RefusalWord) -> Self {
+        match word {
+            RefusalWord::Reset => Self::Reset,
+            RefusalWord::Unreachable => Self::Unreachable,
+        }
+    }
+}
+
+impl From<Refusal> for RefusalWord {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Reset => Self::Reset,
+            Refusal::Unreachable => Self::Unreachable,
+        }
+    }
 }
 
 impl NodeBlock {
@@ -130,17 +179,76 @@ pub(super) struct ServiceBlock {
     /// here.
     #[serde(default, skip_serializing_if = "OneOrMany::is_empty")]
     source_ranges: OneOrMany<Cidr>,
+    /// At which of the node's addresses its host ports answer; where node ports do if not given.
+    #[serde(rename = "hostIPs", default, skip_serializing_if = "OneOrMany::is_empty")]
+    host_ips: OneOrMany<Address>,
     /// Which endpoints serve what comes to cluster IPs: `Cluster` if not given.
     #[serde(default, skip_serializing_if = "Policy::is_default")]
     internal_traffic: Policy,
     /// Which endpoints serve what comes to other addresses and node ports: `Cluster` if not given.
     #[serde(default, skip_serializing_if = "Policy::is_default")]
     external_traffic: Policy,
+    /// For how many seconds after its last new connection a client, by its address, is led to the endpoint it had.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 86_400))]
+    affinity_seconds: Option<Seconds>,
+    /// How one of several endpoints is chosen: `Random` if not given.
+    #[serde(default, skip_serializing_if = "is_default")]
+    balance: BalanceWord,
     /// The port at which the health of the service on this node is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     health_check_node_port: Option<Port>,
     /// Its ports.
     ports: Vec<PortBlock>,
+}
+
+/// How one of several endpoints is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+enum BalanceWord {
+    /// By chance, by their weights.
+    #[default]
+    Random,
+    /// In turn, by their weights.
+    RoundRobin,
+    /// By a hash of the client's address.
+    SourceHash,
+}
+
+impl From<BalanceWord> for Balance {
+    fn from(word: BalanceWord) -> Self {
+        match word {
+            BalanceWord::Random => Self::Random,
+            BalanceWord::RoundRobin => Self::RoundRobin,
+            BalanceWord::SourceHash => Self::SourceHash,
+        }
+    }
+}
+
+impl From<Balance> for BalanceWord {
+    fn from(balance: Balance) -> Self {
+        match balance {
+            Balance::Random => Self::Random,
+            Balance::RoundRobin => Self::RoundRobin,
+            Balance::SourceHash => Self::SourceHash,
+        }
+    }
+}
+
+/// A time to remember something, from a second to a day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(transparent)]
+struct Seconds(u32);
+
+impl<'de> Deserialize<'de> for Seconds {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match u32::deserialize(deserializer)? {
+            seconds @ 1..=Service::LONGEST_AFFINITY => Ok(Self(seconds)),
+            seconds => {
+                let expected = "seconds from 1 to 86400";
+                Err(de::Error::invalid_value(de::Unexpected::Unsigned(seconds.into()), &expected))
+            }
+        }
+    }
 }
 
 /// Which endpoints may serve a connection.
@@ -193,6 +301,9 @@ pub(super) struct PortBlock {
     /// The port at the node's own addresses, in the families of the service's addresses.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     node_port: Option<Port>,
+    /// The port at the node's own addresses that leads to the endpoints on this node: a host port of a pod.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    host_port: Option<Port>,
     /// Where its connections go. None: they are rejected.
     #[serde(default)]
     endpoints: Vec<EndpointBlock>,
@@ -535,8 +646,11 @@ impl ServiceBlock {
             external_ips: unique(self.external_ips),
             load_balancer_ips: unique(self.load_balancer_ips),
             source_ranges: self.source_ranges.0.into_iter().map(|range| range.0).collect(),
+            host_ips: unique(self.host_ips),
             internal_traffic: self.internal_traffic.into(),
             external_traffic: self.external_traffic.into(),
+            affinity: self.affinity_seconds.map(|seconds| seconds.0),
+            balance: self.balance.into(),
             health_check_node_port: self.health_check_node_port.map(|port| port.0),
             ports: Vec::new(),
         }
@@ -551,9 +665,10 @@ impl PortBlock {
 
     /// The port it says, without endpoints.
     pub(super) fn into_port(self) -> ServicePort {
-        let Self { name, protocol: AnyCase(protocol), port: Port(port), node_port, endpoints: _ } = self;
-        let (name, node_port) = (name.map(|name| name.0.into()), node_port.map(|port| port.0));
-        ServicePort { name, protocol, port, node_port, endpoints: Vec::new() }
+        let Self { name, protocol: AnyCase(protocol), port: Port(port), node_port, host_port, endpoints: _ } = self;
+        let number = |port: Option<Port>| port.map(|port| port.0);
+        let (name, node_port, host_port) = (name.map(|name| name.0.into()), number(node_port), number(host_port));
+        ServicePort { name, protocol, port, node_port, host_port, endpoints: Vec::new() }
     }
 }
 
@@ -597,6 +712,11 @@ impl From<&NodeSettings> for NodeBlock {
             }),
             masquerade_all: node.masquerade_all,
             mark_bit: (node.mark_bit != NodeSettings::default().mark_bit).then_some(node.mark_bit),
+            keep_source_ports: node.keep_source_ports,
+            admit_unlisted_families: node.admit_unlisted_families,
+            refusal: node.refusal.into(),
+            drop_invalid: node.drop_invalid,
+            affinity_size: node.affinity_size.and_then(NonZeroU32::new),
         }
     }
 }
@@ -616,6 +736,7 @@ impl From<&Service> for ServiceBlock {
             protocol: AnyCase(port.protocol),
             port: Port(port.port),
             node_port: port.node_port.map(Port),
+            host_port: port.host_port.map(Port),
             endpoints: port.endpoints.iter().map(endpoint).collect(),
         };
         Self {
@@ -625,8 +746,11 @@ impl From<&Service> for ServiceBlock {
             external_ips: addresses(&service.external_ips),
             load_balancer_ips: addresses(&service.load_balancer_ips),
             source_ranges: OneOrMany(service.source_ranges.iter().copied().map(Cidr).collect()),
+            host_ips: addresses(&service.host_ips),
             internal_traffic: service.internal_traffic.into(),
             external_traffic: service.external_traffic.into(),
+            affinity_seconds: service.affinity.map(Seconds),
+            balance: service.balance.into(),
             health_check_node_port: service.health_check_node_port.map(Port),
             ports: service.ports.iter().map(port).collect(),
         }

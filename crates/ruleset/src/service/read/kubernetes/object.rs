@@ -43,12 +43,27 @@ pub(super) struct ServiceSpec {
     #[serde(deserialize_with = "or_default")]
     pub(super) ports: Vec<ServicePort>,
     pub(super) session_affinity: Option<String>,
+    #[serde(deserialize_with = "or_default")]
+    pub(super) session_affinity_config: SessionAffinityConfig,
     pub(super) internal_traffic_policy: Option<String>,
     pub(super) external_traffic_policy: Option<String>,
     pub(super) traffic_distribution: Option<String>,
     #[serde(deserialize_with = "or_default")]
     pub(super) load_balancer_source_ranges: Vec<String>,
     pub(super) health_check_node_port: Option<u16>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct SessionAffinityConfig {
+    #[serde(rename = "clientIP", deserialize_with = "or_default")]
+    pub(super) client_ip: ClientIpConfig,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub(super) struct ClientIpConfig {
+    pub(super) timeout_seconds: Option<u32>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

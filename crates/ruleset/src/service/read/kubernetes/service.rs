@@ -5,10 +5,13 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::object;
-use crate::service::{Finding, FindingKind, Protocol, Service, ServicePort, Severity, TrafficPolicy};
+use crate::service::{Balance, Finding, FindingKind, Protocol, Service, ServicePort, Severity, TrafficPolicy};
 
 /// Who else looks after a service that has this label.
 const PROXY_NAME: &str = "service.kubernetes.io/service-proxy-name";
+
+/// How long the API server has clients stay with their endpoint, where nothing else is said: three hours.
+const DEFAULT_AFFINITY: u32 = 10_800;
 
 /// The service an object means, without endpoints yet. `None` for services that have no virtual addresses or are another
 /// proxy's.
@@ -19,7 +22,6 @@ pub(super) fn service(object: object::Service, findings: &mut Vec<Finding>) -> O
         report.add(Severity::Info, FindingKind::Ignored, reason);
         return None;
     }
-    report.unsupported(&object);
     let spec = &object.spec;
     // The singular is there for old readers and repeats the first of the plural.
     let single = spec.cluster_ip.as_slice().iter().filter(|it| spec.cluster_ips.is_empty() && !it.is_empty());
@@ -38,6 +40,9 @@ pub(super) fn service(object: object::Service, findings: &mut Vec<Finding>) -> O
         external_ips,
         load_balancer_ips,
         source_ranges: report.source_ranges(&spec.load_balancer_source_ranges),
+        host_ips: Vec::new(),
+        affinity: report.affinity(spec),
+        balance: Balance::Random,
         internal_traffic: report.policy("internalTrafficPolicy", &spec.internal_traffic_policy),
         external_traffic,
         health_check_node_port: spec.health_check_node_port.filter(|port| *port > 0 && is_balanced),
@@ -148,15 +153,29 @@ impl Report<'_> {
         }
         let name = (!port.name.is_empty()).then(|| port.name.as_str().into());
         let node_port = port.node_port.filter(|port| *port > 0);
-        Some(ServicePort { name, protocol, port: port.port, node_port, endpoints: Vec::new() })
+        Some(ServicePort { name, protocol, port: port.port, node_port, ..ServicePort::default() })
     }
 
-    /// What a service asks for that is not compiled, field by field.
-    fn unsupported(&mut self, object: &object::Service) {
-        let spec = &object.spec;
-        if let Some(affinity) = spec.session_affinity.as_deref().filter(|it| !matches!(*it, "" | "None")) {
-            let effect = "each connection goes to any endpoint";
-            self.not_supported(format!("sessionAffinity: {affinity} is not supported: {effect}"));
+    /// For how long clients stay with their endpoint, in seconds.
+    fn affinity(&mut self, spec: &object::ServiceSpec) -> Option<u32> {
+        match spec.session_affinity.as_deref() {
+            None | Some("" | "None") => return None,
+            Some("ClientIP") => {}
+            Some(other) => {
+                self.not_supported(format!(
+                    "sessionAffinity: {other} is not supported: each connection goes to any endpoint"
+                ));
+                return None;
+            }
+        }
+        match spec.session_affinity_config.client_ip.timeout_seconds {
+            None => Some(DEFAULT_AFFINITY),
+            Some(seconds @ 1..=Service::LONGEST_AFFINITY) => Some(seconds),
+            Some(seconds) => {
+                let message = format!("timeoutSeconds: {seconds} is not from 1 to 86400: {DEFAULT_AFFINITY} is taken");
+                self.add(Severity::Error, FindingKind::Invalid, message);
+                Some(DEFAULT_AFFINITY)
+            }
         }
     }
 }

@@ -209,13 +209,14 @@ status: {loadBalancer: {ingress: [{ip: 203.0.113.1, ipMode: VIP}, {ip: 203.0.113
         source_ranges: vec!["198.51.100.0/24".parse().unwrap()],
         internal_traffic: TrafficPolicy::Local,
         external_traffic: TrafficPolicy::Local,
+        affinity: Some(10_800),
         health_check_node_port: Some(31000),
         ports: vec![ServicePort { port: 80, node_port: Some(30080), ..ServicePort::default() }],
+        ..Service::default()
     };
     assert_eq!(map.services, [expected]);
     assert_snapshot!(lines(&findings), @"
     warning: service shop/front: protocol: QUIC of port 81 is not supported: left out
-    warning: service shop/front: sessionAffinity: ClientIP is not supported: each connection goes to any endpoint
     error: service shop/front: loadBalancerSourceRanges: `198.51.100.0` is no network: left out
     ");
 }
