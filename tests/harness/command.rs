@@ -4,6 +4,9 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+/// Where changes are written down: below the `/run` that [`crate::prepare`] has made, so that the host's log stays alone.
+pub const STATE: &str = "/run/rulectl-tests";
+
 /// What a program printed, and how it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Output {
@@ -25,6 +28,7 @@ pub fn try_run(program: &str, arguments: &[&str], input: &str) -> Output {
         .args(arguments)
         .env("PATH", path)
         .env("NO_COLOR", "1")
+        .env("RULECTL_STATE_DIR", STATE)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -67,7 +71,10 @@ pub fn rulectl(arguments: &[&str], input: &str) -> Output {
 }
 
 /// Where cargo puts the binary: two folders above a test, one above a benchmark or example's.
-fn binary() -> PathBuf {
+///
+/// # Panics
+/// If it was not built.
+pub fn binary() -> PathBuf {
     let own = std::env::current_exe().expect("a running program has a path");
     own.ancestors()
         .skip(1)

@@ -11,7 +11,7 @@ mod spread;
 mod topology;
 mod traffic;
 
-pub use command::{Output, rulectl, run, try_run};
+pub use command::{Output, STATE, binary, rulectl, run, try_run};
 pub use privilege::{kernel_tests, prepare};
 pub use spread::{Spread, chi_squared_bound};
 pub use topology::{Host, Topology};

@@ -1,6 +1,9 @@
 //! Rulesets as files: what `rulectl` makes of them in a kernel, beside what nft makes of them.
 
+mod history;
+mod interrupted;
 mod show;
+mod traced;
 
 use std::process::ExitCode;
 
@@ -26,6 +29,18 @@ fn main() -> ExitCode {
             trial("two_files_are_compared_without_a_kernel", two_files),
             trial("a_text_is_laid_out_in_place_and_checked", fmt),
             trial("a_plan_is_applied_as_it_was_made_or_not_at_all", plan_file),
+            trial("a_plan_says_what_changes_why_and_how_much", history::plans),
+            trial("a_change_is_taken_back_and_so_is_that", history::undo),
+            trial("what_others_changed_is_not_taken_back", history::others),
+            trial("what_packets_change_is_no_change_of_others", history::passing),
+            trial("the_log_says_when_who_and_how_much", history::log),
+            trial("each_namespace_has_a_log_of_its_own", history::namespaces),
+            trial("several_at_once_come_one_after_the_other", history::at_once),
+            trial("what_is_not_confirmed_is_taken_back", history::not_confirmed),
+            trial("what_is_confirmed_stays", history::confirmed),
+            trial("a_killed_apply_has_done_all_or_nothing", interrupted::killed),
+            trial("a_killed_undo_has_done_all_or_nothing", interrupted::killed_undo),
+            trial("a_writer_between_read_and_commit_is_noticed", interrupted::writer_between),
             trial("what_is_shown_is_what_nft_lists", show::whole),
             trial("handles_are_those_nft_shows", show::handles),
             trial("a_part_is_shown_as_nft_lists_it", show::parts),

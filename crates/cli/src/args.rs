@@ -42,6 +42,17 @@ pub(crate) enum Command {
     Diff(Diff),
     /// Make the kernel's rules those of a service map or ruleset: the smallest change, in one atomic batch.
     Apply(Apply),
+    /// Make a plan: what `apply` would change, why, and how much is sent. Kept in a file, `apply` does exactly that.
+    Plan(Plan),
+    /// Take the last change back that was made in this network namespace. What `undo` did is taken back as well.
+    Undo(Undo),
+    /// List the changes that were made in this network namespace: when, by whom and how much.
+    Log(Log),
+    /// Keep a change that was made by `apply --confirm`.
+    Confirm(Confirm),
+    /// Take a change back if nobody confirms it in time.
+    #[command(hide = true)]
+    Keep(Keep),
     /// Delete the tables (or chains) that rulectl made.
     Delete(Delete),
     /// List tables as they are in the kernel.
@@ -331,6 +342,114 @@ pub(crate) struct Apply {
     /// Change nothing: `plan` shows the steps, `kernel` also has the kernel try them.
     #[arg(long, value_name = "HOW")]
     pub(crate) dry_run: Option<DryRun>,
+
+    /// Take the change back after so many seconds unless `rulectl confirm` keeps it: who has locked himself out gets in
+    /// again. A process of its own waits, whatever becomes of this session.
+    #[arg(long, value_name = "SECONDS", conflicts_with_all = ["dry_run", "no_log"],
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    pub(crate) confirm: Option<u32>,
+
+    #[command(flatten)]
+    pub(crate) journal: Journal,
+}
+
+/// Where changes are written down.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Log of changes")]
+pub(crate) struct Journal {
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+
+    /// Do not write the change down. It cannot be taken back by `undo` then.
+    #[arg(long)]
+    pub(crate) no_log: bool,
+}
+
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Log of changes")]
+pub(crate) struct StateDir {
+    /// The folder in which changes are written down. For root it is /var/lib/rulectl, for others rulectl in
+    /// $XDG_STATE_HOME, which is ~/.local/state if it is not set.
+    #[arg(long, value_name = "DIR", env = "RULECTL_STATE_DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// The network namespace to work in: a name (see `ip netns`) or a path. The current one if not given.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) netns: Option<String>,
+
+    /// The file to keep the plan in.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+
+    /// How to print the plan.
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub(crate) to: ReportForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReportForm {
+    /// For people.
+    Text,
+    /// For programs.
+    Json,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Undo {
+    /// The network namespace to work in: a name (see `ip netns`) or a path. The current one if not given.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) netns: Option<String>,
+
+    /// Change nothing, and show what would be.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Log {
+    /// The change to show in full, by its number. Without one all are listed.
+    #[arg(value_name = "NUMBER")]
+    pub(crate) number: Option<u64>,
+
+    /// The network namespace to work in: a name (see `ip netns`) or a path. The current one if not given.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) netns: Option<String>,
+
+    /// How to print it.
+    #[arg(long, value_name = "FORM", default_value = "text")]
+    pub(crate) to: ReportForm,
+
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Confirm {
+    /// The network namespace to work in: a name (see `ip netns`) or a path. The current one if not given.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) netns: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) state: StateDir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Keep {
+    pub(crate) number: u64,
+
+    pub(crate) seconds: u32,
+
+    #[command(flatten)]
+    pub(crate) state: StateDir,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -347,6 +466,9 @@ pub(crate) struct Delete {
 
     #[command(flatten)]
     pub(crate) target: Target,
+
+    #[command(flatten)]
+    pub(crate) journal: Journal,
 }
 
 #[derive(Debug, Args)]

@@ -12,6 +12,7 @@ use rulectl_ruleset::text::{ParseError, Sources};
 use crate::args::Source;
 use crate::failure::Failure;
 use crate::input::{self, Document, Loaded};
+use crate::journal::Proposal;
 use crate::output::Terminal;
 use crate::target;
 
@@ -40,8 +41,16 @@ enum Origin {
 pub(crate) struct Change {
     pub(crate) diff: Diff,
     pub(crate) plan: Plan,
-    /// What is wanted, with the places of its rules.
+    /// What is wanted, with the places of its rules. Empty for a difference that comes from no text.
     lowered: Lowered,
+}
+
+impl Change {
+    /// A difference that comes from no text, for the kernel at that generation.
+    pub(crate) fn of(diff: Diff, generation: u32) -> Self {
+        let plan = plan::plan(&diff, Some(generation));
+        Self { diff, plan, lowered: Lowered::default() }
+    }
 }
 
 impl Desired {
@@ -109,10 +118,12 @@ impl Desired {
         lower::lower(self.ruleset.clone()).map_err(|errors| self.located(errors))
     }
 
-    /// Compares it with a kernel.
-    pub(crate) fn change(&self, kernel: &mut impl Kernel) -> Result<Change, Failure> {
-        let live = kernel.read(&self.scope())?;
-        self.compare(&live)
+    /// What would change in a kernel.
+    pub(crate) fn proposal(&self, kernel: &mut impl Kernel) -> Result<Proposal, Failure> {
+        let scope = self.scope();
+        let live = kernel.read(&scope)?;
+        let change = self.compare(&live)?;
+        Ok(Proposal { tables: scope.tables.unwrap_or_default(), live, change, undoes: None })
     }
 
     /// Compares it with what is there.

@@ -6,11 +6,15 @@ mod args;
 mod command;
 mod desired;
 mod failure;
+mod history;
 mod include;
 mod input;
+mod journal;
+mod keeper;
 mod listing;
 mod output;
 mod plan_file;
+mod report;
 mod restore;
 mod target;
 
@@ -34,6 +38,11 @@ fn main() -> ExitCode {
         Command::Compile(args) => command::compile::run(args, &terminal),
         Command::Diff(args) => command::diff::run(args, &terminal),
         Command::Apply(args) => command::apply::run(args, &terminal),
+        Command::Plan(args) => command::plan::run(args, &terminal),
+        Command::Undo(args) => command::undo::run(args, &terminal),
+        Command::Log(args) => command::log::run(args, &terminal),
+        Command::Confirm(args) => command::confirm::run(args, &terminal),
+        Command::Keep(args) => keeper::run(args),
         Command::Delete(args) => command::delete::run(args, &terminal),
         Command::Show(args) => command::show::run(args, &terminal),
         Command::Parse(args) => command::parse::run(args, &terminal),

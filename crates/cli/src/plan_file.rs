@@ -1,16 +1,19 @@
 //! Plans as files: a difference, and the state of the tables it is for.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
 use rulectl_netlink::{Kernel, Scope};
-use rulectl_ruleset::diff::{self, Diff, Ownership};
+use rulectl_ruleset::diff::Diff;
 use rulectl_ruleset::ir::TableId;
 use rulectl_ruleset::live::Live;
-use rulectl_ruleset::lower::Lowered;
-use rulectl_ruleset::plan::{self, Plan};
 use serde::{Deserialize, Serialize};
 
+use crate::desired::Change;
 use crate::failure::Failure;
+use crate::input;
+use crate::journal::{Proposal, changed_since, difference};
 
 /// The form of the file: another one is refused.
 const VERSION: u32 = 1;
@@ -28,6 +31,12 @@ pub(crate) struct PlanFile {
     live: Live,
 }
 
+/// What of a plan is read of any version.
+#[derive(Deserialize)]
+struct Version {
+    rulectl_plan: u32,
+}
+
 impl PlanFile {
     pub(crate) fn new(scope: Scope, diff: Diff, live: Live) -> Self {
         Self { rulectl_plan: VERSION, tables: scope.tables.unwrap_or_default(), diff, live }
@@ -38,44 +47,38 @@ impl PlanFile {
         std::fs::write(path, text + "\n").map_err(|source| Failure::File { path: path.to_owned(), source })
     }
 
-    /// The plan in a text; `None` if it is something else.
-    pub(crate) fn read(name: &str, text: &str) -> Result<Option<Self>, Failure> {
-        if !text.starts_with(HEAD) {
-            return Ok(None);
-        }
-        let file: Self = serde_json::from_str(text).map_err(|error| Failure::Usage(format!("{name}: {error}")))?;
-        if file.rulectl_plan != VERSION {
-            let message = format!("{name}: the plan is of version {}, this is {VERSION}", file.rulectl_plan);
-            return Err(Failure::Usage(message));
-        }
-        Ok(Some(file))
+    /// The plan in the file, if there is one file and it holds one.
+    pub(crate) fn among(files: &[PathBuf]) -> Result<Option<Self>, Failure> {
+        let [path] = files else { return Ok(None) };
+        let mut head = [0; HEAD.len()];
+        let is_plan = path != Path::new("-")
+            && File::open(path).and_then(|mut file| file.read_exact(&mut head)).is_ok()
+            && head == *HEAD.as_bytes();
+        if is_plan { Self::read(&path.display().to_string(), &input::read(path)?).map(Some) } else { Ok(None) }
     }
 
-    pub(crate) fn diff(&self) -> &Diff {
-        &self.diff
+    fn read(name: &str, text: &str) -> Result<Self, Failure> {
+        let version = serde_json::from_str::<Version>(text).map(|version| version.rulectl_plan);
+        if let Some(version) = version.ok().filter(|version| *version != VERSION) {
+            return Err(Failure::Usage(format!("{name}: the plan is of version {version}, this is {VERSION}")));
+        }
+        serde_json::from_str(text).map_err(|error| Failure::Usage(format!("{name}: {error}")))
+    }
+
+    pub(crate) fn scope(&self) -> Scope {
+        Scope::tables(self.tables.iter().cloned())
     }
 
     /// The plan for the kernel as it is now, if the tables are still what they were.
-    pub(crate) fn plan(&self, kernel: &mut impl Kernel) -> Result<Plan, Failure> {
-        let live = kernel.read(&Scope::tables(self.tables.iter().cloned()))?;
+    pub(crate) fn proposal(&self, kernel: &mut impl Kernel) -> Result<Proposal, Failure> {
+        let live = kernel.read(&self.scope())?;
         if live.generation.id != self.live.generation.id {
-            let changed = self.changed(&live)?;
+            let changed = difference(&self.live, &live)?;
             if !changed.is_empty() {
-                return Err(Failure::Usage(format!(
-                    "nothing was changed: since the plan was made at {}, the ruleset has changed, now at {}:\n{}",
-                    self.live.generation,
-                    live.generation,
-                    changed.to_string().trim_end()
-                )));
+                return Err(changed_since("the plan was made", &self.live.generation, &live.generation, &changed));
             }
         }
-        Ok(plan::plan(&self.diff, Some(live.generation.id)))
-    }
-
-    /// What others have changed.
-    fn changed(&self, live: &Live) -> Result<Diff, Failure> {
-        let gone = self.live.tables.keys().filter(|table| !live.tables.contains_key(*table));
-        let gone = diff::removal(&self.live, gone, &Ownership::Declared)?;
-        Ok(gone.and(diff::diff(&self.live, &Lowered::from(live.clone()), &Ownership::Declared)?))
+        let change = Change::of(self.diff.clone(), live.generation.id);
+        Ok(Proposal { tables: self.tables.clone(), live, change, undoes: None })
     }
 }

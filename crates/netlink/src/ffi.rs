@@ -81,6 +81,18 @@ pub(crate) fn option(fd: BorrowedFd<'_>, level: c_int, option: c_int) -> io::Res
     Ok(value)
 }
 
+/// socket(7), `SO_NETNS_COOKIE`: a number that no other network namespace has until the machine starts anew.
+pub(crate) fn netns_cookie(fd: BorrowedFd<'_>) -> io::Result<u64> {
+    /// asm-generic/socket.h; libc does not name it.
+    const SO_NETNS_COOKIE: c_int = 71;
+    let mut cookie: u64 = 0;
+    let mut len = size_of::<u64>() as libc::socklen_t;
+    let value = (&raw mut cookie).cast();
+    // SAFETY: both pointers lead to variables that outlive the call; `len` is the size of `cookie`.
+    checked(unsafe { libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, SO_NETNS_COOKIE, value, &raw mut len) })?;
+    Ok(cookie)
+}
+
 /// sendmsg(2): all the parts as one message to the kernel's end of a netlink socket.
 pub(crate) fn send(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> {
     // SAFETY: all fields of msghdr are numbers and pointers, for which zero is valid: no address, no control data.

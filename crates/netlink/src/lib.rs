@@ -26,5 +26,5 @@ mod writers;
 pub use fake::FakeKernel;
 pub use kernel::{Applied, CommitError, Kernel, ReadError, Refusal, Scope};
 pub use netns::{Netns, NetnsError};
-pub use real::NetlinkKernel;
+pub use real::{NetlinkKernel, batch_size};
 pub use reconcile::{ReconcileError, Reconciled, Reconciler};

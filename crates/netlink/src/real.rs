@@ -57,6 +57,14 @@ impl NetlinkKernel {
         netns.run(|| Self::new()?.naming_writers()).map_err(io::Error::other)?
     }
 
+    /// A number that no other network namespace has until the machine starts anew (`SO_NETNS_COOKIE`).
+    ///
+    /// # Errors
+    /// On kernels before 5.14.
+    pub fn netns_cookie(&self) -> io::Result<u64> {
+        self.socket.netns_cookie()
+    }
+
     fn named(&mut self, generation: Generation) -> Generation {
         match &mut self.writers {
             Some(writers) => writers.complete(generation),
@@ -104,6 +112,19 @@ impl NetlinkKernel {
 
 fn batch(plan: &Plan) -> Result<Batch, CommitError> {
     Batch::of(plan).map_err(|StepRefused { step, refused }| CommitError::Unencodable { step, what: refused.0 })
+}
+
+/// How large the batch of a plan is: its messages, with begin and end, and its bytes. Both are 0 for an empty plan.
+///
+/// # Errors
+/// [`CommitError::Unencodable`] for a step that has no message.
+pub fn batch_size(plan: &Plan) -> Result<Applied, CommitError> {
+    if plan.is_empty() {
+        return Ok(Applied::default());
+    }
+    let mut batch = batch(plan)?;
+    batch.finish();
+    Ok(Applied { generation: None, messages: batch.messages() as usize, bytes: batch.bytes().len() })
 }
 
 impl Kernel for NetlinkKernel {

@@ -58,6 +58,11 @@ impl Socket {
         Ok(Self { socket, received: vec![0; DATAGRAM], seq: 0, send_buffer: 0 })
     }
 
+    /// The number of the network namespace it belongs to.
+    pub(crate) fn netns_cookie(&self) -> io::Result<u64> {
+        ffi::netns_cookie(self.socket.as_fd())
+    }
+
     /// Takes `count` sequence numbers in a row and returns the first; 0 is never one of them.
     pub(crate) fn sequence(&mut self, count: u32) -> u32 {
         let first = match self.seq.checked_add(count) {

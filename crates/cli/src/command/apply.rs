@@ -2,27 +2,24 @@
 
 use std::process::ExitCode;
 
-use rulectl_netlink::{Applied, CommitError, Kernel, interfaces};
-use rulectl_ruleset::diff::Diff;
+use rulectl_netlink::{CommitError, Kernel, NetlinkKernel, interfaces};
 
 use crate::args::{Apply, Backend, DryRun};
 use crate::desired::{Change, Desired};
 use crate::failure::Failure;
+use crate::journal::{Journal, Made, Proposal};
 use crate::output::Terminal;
 use crate::plan_file::PlanFile;
-use crate::{input, restore, target};
-
-/// How often a plan is made anew because somebody else changed the ruleset in between.
-const ATTEMPTS: usize = 5;
+use crate::{report, restore, target};
 
 pub(crate) fn run(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure> {
     if args.target.backend != Backend::Nft {
+        if args.confirm.is_some() {
+            return Err(Failure::Usage("only nftables takes changes back: --confirm is for --backend nft".to_owned()));
+        }
         return restore::apply(args, terminal);
     }
-    if let [path] = args.source.files.as_slice()
-        && path.extension().is_some_and(|extension| extension == "json")
-        && let Some(file) = PlanFile::read(&path.display().to_string(), &input::read(path)?)?
-    {
+    if let Some(file) = PlanFile::among(&args.source.files)? {
         return planned(args, &file, terminal);
     }
     let desired = Desired::read(&args.source, terminal)?;
@@ -30,22 +27,10 @@ pub(crate) fn run(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure
     target::enter(args.target.netns.as_deref())?;
     let desired = desired.on_this_machine()?;
     let mut kernel = target::kernel()?;
-    match args.dry_run {
-        None => {
-            commit(&mut kernel, &desired, terminal)?;
-            target::route_localnet(desired.localhost_nodeports())?;
-        }
-        Some(how) => {
-            let change = desired.change(&mut kernel)?;
-            if how == DryRun::Kernel {
-                kernel.check(&change.plan).map_err(|error| failure(&desired, &change, error))?;
-            }
-            terminal.print_diff(&change.diff.render(usize::MAX).naming(&interfaces::name_of).to_string())?;
-            terminal.note(match how {
-                DryRun::Plan => "dry run: nothing was sent",
-                DryRun::Kernel => "dry run: the kernel would take this",
-            });
-        }
+    let failure = |change: &Change, error| failure(&desired, change, error);
+    make(args, &mut kernel, terminal, |kernel| desired.proposal(kernel), failure)?;
+    if args.dry_run.is_none() {
+        target::route_localnet(desired.localhost_nodeports())?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -54,37 +39,40 @@ pub(crate) fn run(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure
 fn planned(args: &Apply, file: &PlanFile, terminal: &Terminal) -> Result<ExitCode, Failure> {
     target::enter(args.target.netns.as_deref())?;
     let mut kernel = target::kernel()?;
-    let plan = file.plan(&mut kernel)?;
-    match args.dry_run {
-        Some(DryRun::Plan) => terminal.print_diff(&file.diff().to_string())?,
-        Some(DryRun::Kernel) => {
-            kernel.check(&plan)?;
-            terminal.print_diff(&file.diff().to_string())?;
-        }
-        None if plan.is_empty() => terminal.print("no change\n")?,
-        None => done(&kernel.commit(&plan)?, file.diff(), terminal)?,
-    }
+    make(args, &mut kernel, terminal, |kernel| file.proposal(kernel), |_, error| error.into())?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn done(applied: &Applied, diff: &Diff, terminal: &Terminal) -> Result<(), Failure> {
-    let (messages, bytes) = (applied.messages, applied.bytes);
-    terminal.print(&format!("{}: one batch of {messages} messages, {bytes} bytes\n", diff.summary()))
-}
-
-fn commit(kernel: &mut impl Kernel, desired: &Desired, terminal: &Terminal) -> Result<(), Failure> {
-    for attempt in 1.. {
-        let change = desired.change(kernel)?;
-        if change.plan.is_empty() {
-            return terminal.print("no change\n");
+/// Makes a change, or shows it.
+fn make(
+    args: &Apply,
+    kernel: &mut NetlinkKernel,
+    terminal: &Terminal,
+    propose: impl Fn(&mut NetlinkKernel) -> Result<Proposal, Failure>,
+    failure: impl Fn(&Change, CommitError) -> Failure,
+) -> Result<(), Failure> {
+    if let Some(how) = args.dry_run {
+        let Proposal { change, .. } = propose(kernel)?;
+        if how == DryRun::Kernel {
+            kernel.check(&change.plan).map_err(|error| failure(&change, error))?;
         }
-        match kernel.commit(&change.plan) {
-            Ok(applied) => return done(&applied, &change.diff, terminal),
-            Err(error @ CommitError::Stale { .. }) if attempt < ATTEMPTS => tracing::info!("{error}; planning again"),
-            Err(error) => return Err(failure(desired, &change, error)),
-        }
+        terminal.print_diff(&change.diff.render(usize::MAX).naming(&interfaces::name_of).to_string())?;
+        terminal.note(match how {
+            DryRun::Plan => "dry run: nothing was sent",
+            DryRun::Kernel => "dry run: the kernel would take this",
+        });
+        return Ok(());
     }
-    unreachable!("the loop ends by returning")
+    let journal = match args.confirm {
+        None => Journal::open(&args.journal, kernel, terminal)?,
+        Some(_) => Journal::required(&args.journal.state, kernel)?,
+    };
+    let made = journal.make(kernel, args.confirm, propose, failure)?;
+    terminal.print(&report::made(made.as_ref()))?;
+    if let (Some(seconds), Some(Made { number: Some(number), .. })) = (args.confirm, made) {
+        terminal.note(&format!("change {number} is taken back in {seconds} s, unless `rulectl confirm` keeps it"));
+    }
+    Ok(())
 }
 
 /// Why nothing was changed, with the places of the rules that are to blame, where they have some.

@@ -3,9 +3,13 @@
 pub(crate) mod apply;
 pub(crate) mod compile;
 pub(crate) mod completions;
+pub(crate) mod confirm;
 pub(crate) mod delete;
 pub(crate) mod diff;
 pub(crate) mod fmt;
+pub(crate) mod log;
 pub(crate) mod man;
 pub(crate) mod parse;
+pub(crate) mod plan;
 pub(crate) mod show;
+pub(crate) mod undo;

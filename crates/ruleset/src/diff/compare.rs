@@ -2,6 +2,7 @@
 
 use crate::expr::state::{all_same, same_quota, same_statement};
 use crate::ir::{AnySet, BaseChain, DeviceName, Element, Flowtable, Object, ObjectKind, SetFlags, SetSpec};
+use crate::live::Live;
 
 /// The size the kernel gives a dynamic set that declares none.
 const DYNAMIC_SIZE: u32 = 65535;
@@ -78,4 +79,17 @@ fn same_devices(live: &[DeviceName], wanted: &[DeviceName]) -> bool {
 /// Whether a live element comes and goes by itself: packets add it, or it expires.
 pub(super) fn is_passing(set: &AnySet, element: &Element) -> bool {
     set.spec().flags.dynamic || element.extra.as_ref().is_some_and(|extra| extra.expires_ms.is_some())
+}
+
+/// The same without the elements that packets or time add and take away: those of dynamic sets, and those that expire.
+/// Two readings between which nobody changed anything do not differ in this form.
+#[must_use]
+pub fn lasting(mut live: Live) -> Live {
+    for set in live.tables.values_mut().flat_map(|table| table.sets.iter_mut()).map(|live| &mut live.set) {
+        if set.elements().iter().any(|element| is_passing(set, element)) {
+            let stay = set.elements().iter().filter(|element| !is_passing(set, element)).cloned().collect();
+            *set.elements_mut() = stay;
+        }
+    }
+    live
 }

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::chains::{Rebuilt, set_handles};
+use super::compare::is_passing;
 use super::{ChainChange, ChainDiff, Change, Diff, RuleEdit, SetDiff, TableChange, TableDiff};
 use crate::expr::Reference;
-use crate::ir::{ChainName, HasName, TableId};
+use crate::ir::{AnySet, ChainName, Element, HasName, SetName, TableId};
 use crate::live::Live;
+use crate::nft::print_element;
 
 /// What takes a difference back, known before it is applied. [`Inverse::locate`] finds the rules it is about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +40,16 @@ pub enum Drift {
         /// Which rule, from 0.
         index: usize,
     },
+    /// An element is gone.
+    #[error("element `{element}` of `{set}` in table `{table}` is no longer there")]
+    Element {
+        /// The table.
+        table: TableId,
+        /// The set or map.
+        set: SetName,
+        /// The element, as nft writes it.
+        element: String,
+    },
 }
 
 impl Inverse {
@@ -48,7 +60,8 @@ impl Inverse {
     /// The difference that takes the first one back, for the kernel as it is now.
     ///
     /// # Errors
-    /// All that is not as it was left. Elements are not compared: the kernel refuses to remove one that is not there.
+    /// All that is not as it was left. Elements that are gone by themselves, because their time is over or because packets
+    /// come and go with them, are no drift, and are left out.
     pub fn locate(self, live: &Live) -> Result<Diff, Vec<Drift>> {
         let mut diff = self.0;
         let mut drift = Vec::new();
@@ -83,7 +96,7 @@ fn inverse_table(table: TableDiff) -> TableDiff {
 }
 
 /// What goes or is made anew in a table.
-fn going(diff: &TableDiff) -> Rebuilt {
+pub(super) fn going(diff: &TableDiff) -> Rebuilt {
     let objects = diff.objects.iter().filter_map(Change::before);
     let objects = objects.map(|it| Reference::Object(it.kind.object_type(), it.name.clone()));
     let flowtables = diff.flowtables.iter().filter_map(Change::before);
@@ -139,6 +152,12 @@ fn inverse_chain(chain: ChainDiff) -> ChainDiff {
     }
 }
 
+/// Whether an element can go by itself.
+fn may_be_gone(set: &AnySet, element: &Element) -> bool {
+    let own = element.extra.as_ref().and_then(|extra| extra.timeout_ms);
+    is_passing(set, element) || own.or(set.spec().timeout_ms).is_some()
+}
+
 fn locate_table(diff: &mut TableDiff, live: &Live, drift: &mut Vec<Drift>) {
     if matches!(diff.table, TableChange::Added { .. }) {
         return;
@@ -147,6 +166,18 @@ fn locate_table(diff: &mut TableDiff, live: &Live, drift: &mut Vec<Drift>) {
         drift.push(Drift::Table(diff.id.clone()));
         return;
     };
+    for set in &mut diff.sets {
+        let SetDiff::Elements { set, removed, .. } = set else { continue };
+        let there = table.sets.find(set.name()).map(|live| live.set.elements());
+        let is_there = |element: &Element| there.is_some_and(|there| there.find(&element.key).is_some());
+        let (left, gone): (Vec<_>, Vec<_>) = std::mem::take(removed).into_iter().partition(is_there);
+        *removed = left.into();
+        drift.extend(gone.iter().filter(|element| !may_be_gone(set, element)).map(|element| Drift::Element {
+            table: diff.id.clone(),
+            set: set.name().clone(),
+            element: print_element(set, element),
+        }));
+    }
     for chain in &mut diff.chains {
         if matches!(chain.chain, ChainChange::Whole(Change::Added(_))) {
             continue;

@@ -15,12 +15,15 @@ mod inverse;
 mod ownership;
 mod render;
 mod tables;
+mod why;
 
 use serde::{Deserialize, Serialize};
 
+pub use compare::lasting;
 pub use inverse::{Drift, Inverse};
 pub use ownership::{Conflict, Ownership};
 pub use render::{Count, Rendering, Summary};
+pub use why::Kept;
 
 use crate::expr::Program;
 use crate::ir::{

@@ -8,6 +8,8 @@ use std::fmt::{self, Display, Formatter};
 use serde::Serialize;
 
 use super::elements::Merge;
+use super::inverse::going;
+use super::why;
 use super::{ChainChange, ChainDiff, ChainHead, Change, Diff, RuleEdit, SetDiff, TableChange, TableDiff};
 use crate::expr::Program;
 use crate::ir::{AnySet, Chain, ChainName, Element, Family, HasName, Named, Statement, TableFlags};
@@ -190,13 +192,19 @@ impl Page<'_, '_> {
             TableChange::Inside => ('~', String::new()),
         };
         self.line(mark, TABLE, format_args!("table {}{flags}", diff.id))?;
-        diff.objects.iter().try_for_each(|change| self.item(change, one_line))?;
+        diff.objects.iter().try_for_each(|change| self.replaced(change))?;
         diff.sets.iter().try_for_each(|set| self.set(set))?;
-        diff.flowtables.iter().try_for_each(|change| self.item(change, one_line))?;
+        diff.flowtables.iter().try_for_each(|change| self.replaced(change))?;
         let sets = sets(diff);
         let interface = self.interface;
         let text = |program: &Program| rule_text(diff.id.family, &sets, program, interface);
-        diff.chains.iter().try_for_each(|chain| self.chain(chain, &text))
+        diff.chains.iter().try_for_each(|chain| self.chain(diff, chain, &text))
+    }
+
+    /// An object or flowtable, and why it is made anew.
+    fn replaced<T: Display>(&mut self, change: &Change<T>) -> fmt::Result {
+        self.item(change, one_line)?;
+        why::replaced(change).map_or(Ok(()), |why| self.line(' ', PART, format_args!("# {why}")))
     }
 
     /// Something on one line, or on two if it changes.
@@ -215,7 +223,12 @@ impl Page<'_, '_> {
         let mut count = Count::default();
         element_changes(diff).for_each(|change| count.count(&change));
         match diff {
-            SetDiff::Whole(change) => self.item(change, |set| one_line(&bare(set)))?,
+            SetDiff::Whole(change) => {
+                self.item(change, |set| one_line(&bare(set)))?;
+                if let Change::Changed { from, to } = change {
+                    self.line(' ', PART, format_args!("# {}", why::set(from, to)))?;
+                }
+            }
             SetDiff::Elements { set, .. } => {
                 self.line('~', ITEM, format_args!("{} {}: {}", set.keyword(), set.name(), of_elements(count)))?;
             }
@@ -237,9 +250,14 @@ impl Page<'_, '_> {
         self.left_out(left_out)
     }
 
-    fn chain(&mut self, diff: &ChainDiff, text: &dyn Fn(&Program) -> String) -> fmt::Result {
+    fn chain(&mut self, table: &TableDiff, diff: &ChainDiff, text: &dyn Fn(&Program) -> String) -> fmt::Result {
         match &diff.chain {
-            ChainChange::Whole(change) => self.item(change, |head| one_line(&chain(&diff.name, head)))?,
+            ChainChange::Whole(change) => {
+                self.item(change, |head| one_line(&chain(&diff.name, head)))?;
+                if let Change::Changed { from, to } = change {
+                    self.line(' ', PART, format_args!("# {}", why::chain(from, to)))?;
+                }
+            }
             ChainChange::Policy { from, to } => {
                 self.line('~', ITEM, format_args!("chain {}: policy {from} -> {to}", diff.name))?;
             }
@@ -253,9 +271,14 @@ impl Page<'_, '_> {
         self.left_out(left_out)?;
         match diff.rules.iter().filter(|edit| edit.dependent).count() / 2 {
             0 => Ok(()),
-            1 => self.line(' ', PART, "# 1 rule is made anew as it is"),
-            renewed => self.line(' ', PART, format_args!("# {renewed} rules are made anew as they are")),
+            renewed => self.renewed(renewed, &why::dependents(diff, &going(table))),
         }
+    }
+
+    fn renewed(&mut self, count: usize, causes: &str) -> fmt::Result {
+        let what = if count == 1 { "rule is made anew as it is" } else { "rules are made anew as they are" };
+        let because = if causes.is_empty() { String::new() } else { format!(", because of {causes}") };
+        self.line(' ', PART, format_args!("# {count} {what}{because}"))
     }
 
     fn rule(&mut self, edit: &RuleEdit, text: &dyn Fn(&Program) -> String) -> fmt::Result {

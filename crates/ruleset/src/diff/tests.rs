@@ -166,8 +166,9 @@ fn what_is_made_anew_takes_its_users_along() {
     ~ table ip t
     -   map dispatch { type ipv4_addr : verdict; size 8 }
     +   map dispatch { type ipv4_addr : verdict; size 16 }
+          # made anew: the kernel cannot change its size in place
     ~   chain in
-          # 1 rule is made anew as it is
+          # 1 rule is made anew as it is, because of set dispatch
     "#);
     let steps = crate::plan::plan(&between(&before, &after), None).steps;
     let steps: Vec<_> = steps.iter().map(|step| format!("{:?}: {}", step.reason, step.op.subject(None))).collect();
@@ -190,6 +191,7 @@ fn rules_of_a_moved_base_chain_keep_their_counters() {
     ~ table ip t
     -   chain in { type filter hook input priority filter; policy accept }
     +   chain in { type filter hook input priority filter + 5; policy accept }
+          # made anew: the kernel cannot change its priority in place
           # 1 rule is made anew as it is
     "#);
     let added = diff.tables[0].chains[0].rules[1].rule.after();
