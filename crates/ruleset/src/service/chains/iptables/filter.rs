@@ -34,17 +34,14 @@ pub(super) fn table(layout: &ChainsLayout, family: Family) -> Table {
 }
 
 /// Drops what others than the node itself send to loopback addresses: the kernel routes it where node ports answer
-/// there. Also what is no new connection, for it may be one that began before we came.
+/// there. Also what is no new connection, for it may be one that began before we came. By the interface, not by the
+/// source address: others may send from a loopback address, too.
 fn martians(table: &mut Table, family: crate::ir::Family) {
-    let loopback = node_ports::loopback(family);
-    let from_elsewhere = |rule| {
-        let rule = to_network(rule, loopback);
-        Rule { source: Some(Criterion::is_not(crate::iptables::Address::network(loopback))), ..rule }
-    };
     let known = CtStates::of([CtState::Related, CtState::Established, CtState::Dnat]).expect("these are three");
     let unknown = Conntrack { states: Criterion::is_not(known) };
     add(table, own(fixed::MARTIAN), [Rule::to(Target::Drop).matching(unknown)]);
-    let first = from_elsewhere(jump(own(fixed::MARTIAN)).matching(managed()));
+    let first = to_network(jump(own(fixed::MARTIAN)).matching(managed()), node_ports::loopback(family));
+    let first = Rule { in_interface: Some(Criterion::is_not("lo".to_owned())), ..first };
     table.chain_mut(&built_in("INPUT")).rules.insert(0, first);
 }
 

@@ -168,14 +168,11 @@ fn node_ports(answering: &Answering, family: Family) -> Vec<Rule> {
     }
 }
 
-/// What others than the node itself send to loopback addresses: the kernel routes it where node ports answer there.
-fn martians(family: Family) -> Rule {
-    let loopback = || network(&node_ports::loopback(family));
-    Rule::new([
-        Statement::matches(Expression::daddr(family), loopback()),
-        Statement::differs(Expression::saddr(family), loopback()),
-        Statement::Verdict(Verdict::Drop),
-    ])
+/// Drops what others than the node itself send to loopback addresses: the kernel routes it where node ports answer
+/// there. `from_others` says that it is from others.
+fn martians(family: Family, from_others: Statement) -> Rule {
+    let to_loopback = Statement::matches(Expression::daddr(family), network(&node_ports::loopback(family)));
+    Rule::new([from_others, to_loopback, Statement::Verdict(Verdict::Drop)])
 }
 
 /// Whether node ports answer at loopback addresses.
@@ -195,8 +192,9 @@ fn base_chains(layout: &ChainsLayout) -> [Chain; 3] {
     let marked = Statement::Match { left: mark_with(BinaryOp::And, mark()), op: RelationalOp::Eq, right: mark() };
     let mut prerouting = base("prerouting", Hook::Prerouting, -101).with(Statement::jump(name(fixed::FRONTENDS)));
     if is_at_loopback(layout) {
-        // Not in output: a reset that we send there for another address comes by.
-        prerouting = prerouting.with(martians(layout.family));
+        // By the interface, not by the source address: others may send from a loopback address, too.
+        let from_others = Statement::differs(MetaKey::Iifname, Expression::Value(Value::ifname("lo")));
+        prerouting = prerouting.with(martians(layout.family, from_others));
     }
     [
         prerouting,
@@ -238,7 +236,7 @@ fn refuse_chain(layout: &ChainsLayout) -> Chain {
     let tcp = Statement::equals(MetaKey::L4proto, Value::protocol(Protocol::Tcp.number()));
     let mut chain = Chain::new(name(fixed::REFUSE));
     if is_at_loopback(layout) {
-        chain = chain.with(martians(layout.family));
+        chain = chain.with(martians(layout.family, words::is_foreign()));
     }
     chain.with(Rule::new([tcp, Reject::TcpReset.into()])).with(Statement::from(Reject::default_for(layout.family)))
 }

@@ -91,11 +91,23 @@ pub(super) enum Side {
 
 /// `fib saddr type local`, `fib daddr type local`: whether an address is one of the node.
 pub(super) fn is_local(side: Side) -> Statement {
+    let (address_type, local) = address_type(side);
+    Statement::equals(address_type, local)
+}
+
+/// `fib saddr type != local`: whether a packet comes from others than the node.
+pub(super) fn is_foreign() -> Statement {
+    let (address_type, local) = address_type(Side::Source);
+    Statement::differs(address_type, Expression::Value(local))
+}
+
+/// `fib saddr type`, `fib daddr type`, and what it is for an address of the node.
+fn address_type(side: Side) -> (Expression, Value) {
     /// `RTN_LOCAL` (linux/rtnetlink.h).
     const LOCAL: u32 = 2;
     let flags =
         FibFlags { saddr: side == Side::Source, daddr: side == Side::Destination, mark: false, iif: false, oif: false };
-    Statement::equals(Expression::Fib { flags, result: FibResult::Type }, Value::number(DataType::FibAddrType, LOCAL))
+    (Expression::Fib { flags, result: FibResult::Type }, Value::number(DataType::FibAddrType, LOCAL))
 }
 
 /// A network; one address where it is that.
