@@ -2,8 +2,11 @@
 
 use std::net::IpAddr;
 
+use ipnet::IpNet;
 use rulectl_ruleset::iptables::Family;
-use rulectl_ruleset::service::{Endpoint, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort};
+use rulectl_ruleset::service::{
+    Endpoint, NodePortAddresses, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort, TrafficPolicy,
+};
 use rulectl_tests::Topology;
 
 /// The virtual address of that number.
@@ -39,7 +42,8 @@ pub(crate) fn node() -> NodeSettings {
     }
 }
 
-/// Eight services: all protocols, several endpoints and weights, external addresses, one without endpoints.
+/// Eight services: all protocols, several endpoints and weights, external addresses, one without endpoints; of some the
+/// clients are told apart, let in by where they are, or remembered, and there are node ports and host ports.
 pub(crate) fn shop(family: Family) -> ServiceMap {
     let endpoint = |service: u8, number: u8| {
         let address = match family {
@@ -55,7 +59,25 @@ pub(crate) fn shop(family: Family) -> ServiceMap {
         if number.is_multiple_of(2) {
             service.external_ips = vec![vip(family, 100 + number)];
         }
+        if number.is_multiple_of(3) {
+            service.ports[0].node_port = Some(30_000 + u16::from(number));
+            service.load_balancer_ips = vec![vip(family, 200 + number)];
+            service.source_ranges = [vip(family, 250), vip(family, 251)].map(IpNet::from).to_vec();
+        }
+        if number > 4 {
+            service.external_traffic = TrafficPolicy::Local;
+            service.affinity = Some(600);
+            service.ports[0].host_port = Some(8000 + u16::from(number));
+            service.ports[0].endpoints[0].node = Some("here".into());
+        }
         service
     };
-    ServiceMap { node: node(), services: (0..8).map(numbered).collect() }
+    let node = NodeSettings {
+        name: Some("here".into()),
+        nodeport_addresses: NodePortAddresses::All,
+        localhost_nodeports: true,
+        drop_invalid: true,
+        ..node()
+    };
+    ServiceMap { node, services: (0..8).map(numbered).collect() }
 }

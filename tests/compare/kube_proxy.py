@@ -124,7 +124,7 @@ def fate(flow):
 def is_same(theirs, ours, sticky):
     (got, masquerade), (our_got, our_masquerade) = fate(theirs), fate(ours)
     if sticky and ":" in got and ":" in our_got:
-        return masquerade.popitem()[1] == our_masquerade.popitem()[1]
+        return got.count(",") == our_got.count(",") and masquerade.popitem()[1] == our_masquerade.popitem()[1]
     # To itself only the port changes, and that by chance.
     plain = lambda masks: {endpoint: kinds[0] == "addr" for endpoint, kinds in masks.items()}
     return got == our_got and plain(masquerade) == plain(our_masquerade)

@@ -12,7 +12,7 @@ use crate::service::pods::{pod_cidrs, pod_interfaces, tells_pods};
 use crate::service::report::port_findings;
 use crate::service::route::{Handling, Lead, Masquerade, Route};
 use crate::service::target::Target;
-use crate::service::{Finding, NodeSettings};
+use crate::service::{Balance, Finding, NodeSettings};
 
 use super::names::{ChainHash, Identity, Names};
 
@@ -33,6 +33,8 @@ pub(super) struct ChainsLayout {
     pub cluster_ips: BTreeSet<IpAddr>,
     /// Networks in which what is sent to addresses of no service is dropped.
     pub unallocated: Vec<IpNet>,
+    /// What is not the same on every node.
+    pub node: NodeSettings,
     /// The service ports, in the order of their names.
     pub services: Vec<ServiceChains>,
 }
@@ -66,6 +68,12 @@ pub(super) struct ServiceChains {
     pub frontends: Vec<(Frontend, Entry)>,
     /// What becomes of connections of clients outside the cluster, if some are translated.
     pub external: Option<Handling>,
+    /// What becomes of connections to its host port, if they are translated.
+    pub host: Option<Handling>,
+    /// For how many seconds a client is led to the endpoint it had.
+    pub affinity: Option<u32>,
+    /// How an endpoint is chosen for the others.
+    pub balance: Balance,
     /// Who gets through to the frontends that are restricted.
     pub ranges: Vec<IpNet>,
     /// All endpoints' chains, by address and port.
@@ -92,6 +100,8 @@ pub(super) enum Gate {
     Internal(Lead),
     /// For clients outside it: by who they are to an endpoint; the others as that says.
     External(Lead),
+    /// For a host port: an endpoint on this node.
+    Host,
     /// None: no endpoint may be reached by anybody.
     Closed(Lead),
 }
@@ -99,8 +109,12 @@ pub(super) enum Gate {
 impl Entry {
     /// What becomes of packets at the frontend that get through and are not led to an endpoint: `None` if all are.
     pub(super) fn left_over(self) -> Option<Lead> {
-        let (Gate::Internal(lead) | Gate::External(lead) | Gate::Closed(lead)) = self.gate;
-        matches!(lead, Lead::Refuse | Lead::Drop).then_some(lead)
+        match self.gate {
+            Gate::Internal(lead) | Gate::External(lead) | Gate::Closed(lead) => {
+                matches!(lead, Lead::Refuse | Lead::Drop).then_some(lead)
+            }
+            Gate::Host => None,
+        }
     }
 }
 
@@ -137,6 +151,7 @@ impl ChainsLayout {
             node_ports: Answering::of(node, family),
             cluster_ips: BTreeSet::new(),
             unallocated: unallocated(node, family),
+            node: node.clone(),
             services: Vec::new(),
         };
         let mut ports: BTreeMap<_, Vec<&Claim<'_>>> = BTreeMap::new();
@@ -178,17 +193,22 @@ fn port_chains(
     names: &mut Names,
     findings: &mut Vec<Finding>,
 ) -> ServiceChains {
-    let mut chains = ServiceChains::new(Identity::of(claims[0], names));
+    let mut chains = ServiceChains::new(claims[0], names);
     for claim in claims {
-        let route = Route::of(claim, node);
-        findings.extend(port_findings(claim, &route.anywhere, &route.here));
-        let entry = Entry::of(&route.handling);
+        let route = route(claim, node);
+        if !claim.host {
+            findings.extend(port_findings(claim, &route.anywhere, &route.here));
+        }
+        let entry = Entry::of(&route.handling, claim.host);
         let cluster_ip = matches!(entry.gate, Gate::Internal(_)).then_some(claim.frontend.address);
         for lead in BTreeSet::from([route.handling.inside, route.handling.outside]) {
             chains.lead(lead, &route, names, cluster_ip);
         }
-        if let Gate::External(_) = entry.gate {
-            chains.external = Some(Handling { ranges: None, ..route.handling.clone() });
+        let handling = || Some(Handling { ranges: None, ..route.handling.clone() });
+        match entry.gate {
+            Gate::External(_) => chains.external = handling(),
+            Gate::Host => chains.host = handling(),
+            Gate::Internal(_) | Gate::Closed(_) => {}
         }
         chains.ranges.extend(route.handling.ranges.into_iter().flatten());
         chains.frontends.push((claim.frontend, entry));
@@ -197,10 +217,23 @@ fn port_chains(
     chains
 }
 
+/// What becomes of connections at the frontend of a claim. Behind a host port there is nothing but what is here.
+fn route(claim: &Claim<'_>, node: &NodeSettings) -> Route {
+    let mut route = Route::of(claim, node);
+    if claim.host {
+        std::mem::swap(&mut route.anywhere, &mut route.here);
+        for lead in [&mut route.handling.inside, &mut route.handling.outside] {
+            *lead = if *lead == Lead::Anywhere { Lead::Here } else { *lead };
+        }
+    }
+    route
+}
+
 impl Entry {
-    fn of(handling: &Handling) -> Self {
+    fn of(handling: &Handling, host: bool) -> Self {
         let gate = match (handling.same_for_all(), handling.masquerade) {
             (Some(lead @ (Lead::Refuse | Lead::Drop)), _) => Gate::Closed(lead),
+            _ if host => Gate::Host,
             (Some(lead), Masquerade::Outsiders) => Gate::Internal(lead),
             _ => Gate::External(handling.outside),
         };
@@ -209,11 +242,14 @@ impl Entry {
 }
 
 impl ServiceChains {
-    fn new(identity: Identity) -> Self {
+    fn new(claim: &Claim<'_>, names: &mut Names) -> Self {
         Self {
-            identity,
+            identity: Identity::of(claim, names),
             frontends: Vec::new(),
             external: None,
+            host: None,
+            affinity: claim.service.affinity,
+            balance: claim.service.balance,
             ranges: Vec::new(),
             endpoints: Vec::new(),
             anywhere: None,

@@ -86,10 +86,11 @@ mod tests {
         }
     }
 
-    /// A service for mail from some networks, that keeps its clients' addresses.
+    /// A service for mail from some networks, that keeps its clients' addresses and leads each to where it was.
     fn mail() -> Service {
         let mut smtp = port("smtp", Protocol::Tcp, 25, &[("10.128.0.25:2525", 1), ("10.128.1.25:2525", 1)]);
         smtp.node_port = Some(30025);
+        smtp.host_port = Some(25);
         for (endpoint, node) in smtp.endpoints.iter_mut().zip(["n1", "n2"]) {
             endpoint.node = Some(node.into());
         }
@@ -99,6 +100,7 @@ mod tests {
             load_balancer_ips: vec!["192.0.2.25".parse().unwrap()],
             source_ranges: ["198.51.100.0/24", "203.0.113.7/32"].map(|range| range.parse().unwrap()).to_vec(),
             external_traffic: TrafficPolicy::Local,
+            affinity: Some(10_800),
             ports: vec![smtp],
             ..Service::default()
         }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use crate::iptables::matches::{Conntrack, CtState, CtStates};
 use crate::iptables::{Criterion, Family, Rule, Table, Target, targets};
 use crate::service::route::Lead;
-use crate::service::{Frontend, Protocol, node_ports};
+use crate::service::{Frontend, Protocol, Refusal, node_ports};
 
 use super::super::layout::{ChainsLayout, ServiceChains};
 use super::dispatch;
@@ -27,8 +27,11 @@ pub(super) fn table(layout: &ChainsLayout, family: Family) -> Table {
     if layout.node_ports.as_ref().is_some_and(|answering| answering.loopback) {
         martians(&mut table, layout.family);
     }
-    add(&mut table, own(fixed::REJECT), reject(family));
-    let unserved = unserved(&mut table, layout, family);
+    if layout.node.drop_invalid {
+        invalid(&mut table);
+    }
+    add(&mut table, own(fixed::REJECT), reject(family, layout.node.refusal));
+    let unserved = unserved(&mut table, layout);
     add(&mut table, own(fixed::UNSERVED), unserved);
     table
 }
@@ -46,17 +49,27 @@ fn martians(table: &mut Table, family: crate::ir::Family) {
 }
 
 /// A reset for TCP, for it is not rate limited as ICMP errors are; port unreachable for the others.
-fn reject(family: Family) -> [Rule; 2] {
+fn reject(family: Family, refusal: Refusal) -> Vec<Rule> {
     let with = |with| Rule::to(Target::Action(targets::Reject { with }.into()));
     let tcp = Some(Criterion::is(Protocol::Tcp.keyword().to_owned()));
-    [Rule { protocol: tcp, ..with(targets::RejectWith::TcpReset) }, with(targets::RejectWith::PortUnreachable(family))]
+    let reset = Rule { protocol: tcp, ..with(targets::RejectWith::TcpReset) };
+    let told = (refusal == Refusal::Reset).then_some(reset);
+    told.into_iter().chain([with(targets::RejectWith::PortUnreachable(family))]).collect()
+}
+
+/// Drops what belongs to no connection that conntrack knows, where it would be forwarded.
+fn invalid(table: &mut Table) {
+    add(table, own(fixed::INVALID), [Rule::to(Target::Drop)]);
+    let invalid = Conntrack { states: Criterion::is(CtStates::single(CtState::Invalid)) };
+    let first = jump(own(fixed::INVALID)).matching(invalid).matching(managed());
+    table.chain_mut(&built_in("FORWARD")).rules.insert(0, first);
 }
 
 /// Frontends, then node ports, then what is no frontend: in the order in which they are looked up in `nat`.
-fn unserved(table: &mut Table, layout: &ChainsLayout, family: Family) -> Vec<Rule> {
+fn unserved(table: &mut Table, layout: &ChainsLayout) -> Vec<Rule> {
     let (mut addresses, mut ports) = (Vec::new(), Vec::new());
     for service in &layout.services {
-        for (frontend, rule) in left_over(service, family) {
+        for (frontend, rule) in left_over(service) {
             if frontend.is_node_port() {
                 ports.push((frontend, rule));
             } else {
@@ -81,13 +94,13 @@ fn unserved(table: &mut Table, layout: &ChainsLayout, family: Family) -> Vec<Rul
 }
 
 /// What becomes of connections at a service's frontends that `nat` led to no endpoint.
-fn left_over(service: &ServiceChains, family: Family) -> Vec<(Frontend, Rule)> {
+fn left_over(service: &ServiceChains) -> Vec<(Frontend, Rule)> {
     let label = service.identity.label();
     let mut rules = Vec::new();
     for (frontend, entry) in &service.frontends {
         let left_over = entry.left_over().map(|lead| {
             let what = if lead == Lead::Refuse { "no endpoints" } else { "no local endpoints" };
-            (lead, to_frontend(fate(lead, frontend, family), frontend, &format!("{label} has {what}")))
+            (lead, to_frontend(fate(lead), frontend, &format!("{label} has {what}")))
         });
         match (left_over, entry.restricted) {
             (Some((Lead::Refuse, rule)), true) => {
@@ -104,13 +117,6 @@ fn left_over(service: &ServiceChains, family: Family) -> Vec<(Frontend, Rule)> {
     rules
 }
 
-fn fate(lead: Lead, frontend: &Frontend, family: Family) -> Rule {
-    let with = match frontend.protocol {
-        Protocol::Tcp => targets::RejectWith::TcpReset,
-        Protocol::Udp | Protocol::Sctp => targets::RejectWith::PortUnreachable(family),
-    };
-    match lead {
-        Lead::Refuse => Rule::to(Target::Action(targets::Reject { with }.into())),
-        _ => Rule::to(Target::Drop),
-    }
+fn fate(lead: Lead) -> Rule {
+    Rule::to(if lead == Lead::Refuse { Target::Goto(own(fixed::REJECT)) } else { Target::Drop })
 }

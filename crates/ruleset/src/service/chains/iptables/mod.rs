@@ -15,8 +15,9 @@ mod nat;
 mod words;
 
 use crate::iptables::{Family, IptablesRuleset, TableName};
-use crate::service::{CompileOptions, Finding, ServiceMap};
+use crate::service::{Balance, CompileOptions, Finding, FindingKind, ServiceMap, Severity};
 
+use super::layout::ServiceChains;
 use super::{layout_of, sort};
 
 /// What a map compiles to for iptables or ip6tables.
@@ -37,11 +38,22 @@ pub fn iptables(map: &ServiceMap, _options: &CompileOptions, family: Family) -> 
     let mut findings = Vec::new();
     let mut ruleset = IptablesRuleset::default();
     if let Some(layout) = layout_of(map, family.into(), &mut findings) {
+        findings.extend(layout.services.iter().filter_map(unbalanced));
         ruleset.tables.insert(TableName::Filter, filter::table(&layout, family));
         ruleset.tables.insert(TableName::Nat, nat::table(&layout));
     }
     sort(&mut findings);
     CompiledIptables { ruleset, findings }
+}
+
+/// That a service asks for a choice which iptables cannot make.
+fn unbalanced(service: &ServiceChains) -> Option<Finding> {
+    (service.balance != Balance::Random).then(|| Finding {
+        severity: Severity::Warning,
+        kind: FindingKind::NotSupported,
+        subject: format!("service {}", service.identity.service),
+        message: "iptables knows no other balance than Random: each connection goes to any endpoint".to_owned(),
+    })
 }
 
 #[cfg(test)]

@@ -3,16 +3,15 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::iptables::matches::{Addrtype, Mark, Statistic};
-use crate::iptables::{ChainName, Criterion, MaskedMark, Rule, Table, Target, targets};
+use crate::iptables::matches::{Addrtype, Mark, Recent, RecentAction, Statistic};
+use crate::iptables::{ChainName, Criterion, Family, MaskedMark, Rule, Table, Target, targets};
 use crate::service::route::{Handling, Lead, Masquerade};
 use crate::service::{Frontend, Protocol};
 
 use super::super::layout::{ChainsLayout, Choice, EndpointChain, Entry, Gate, Outside, Pods, ServiceChains};
-use super::super::names::Identity;
 use super::words::{
-    add, anywhere, built_in, comment, endpoint, external, fixed, from_network, here, jump, managed, own, restricted,
-    to_frontend, to_network,
+    add, anywhere, built_in, comment, endpoint, external, fixed, from_network, here, host, jump, managed, own,
+    restricted, to_frontend, to_network,
 };
 use super::{dispatch, words};
 
@@ -24,7 +23,7 @@ pub(super) fn table(layout: &ChainsLayout) -> Table {
     {
         add(&mut table, built_in(hook), [jump(own(chain)).matching(managed())]);
     }
-    add(&mut table, own(fixed::POSTROUTING), postrouting(layout.mark));
+    add(&mut table, own(fixed::POSTROUTING), postrouting(layout.mark, !layout.node.keep_source_ports));
     add(&mut table, own(fixed::MARK), [Rule::to(Target::Action(targets::Mark::or(layout.mark).into()))]);
     add(&mut table, own(fixed::OUTSIDE), outside(layout.outside, &layout.pods));
     frontends(&mut table, layout);
@@ -82,6 +81,7 @@ fn leading(
         Entry { gate, .. } => gate_chain(service, gate),
     };
     let what = match (entry, frontend.is_node_port()) {
+        (Entry { gate: Gate::Host, .. }, _) => "host port",
         (_, true) => "node port",
         (Entry { gate: Gate::Internal(_), .. }, _) => "cluster IP",
         (Entry { restricted: true, .. }, _) => "load balancer",
@@ -95,6 +95,7 @@ fn gate_chain(service: &ServiceChains, gate: Gate) -> ChainName {
     match gate {
         Gate::Internal(Lead::Here) => here(service),
         Gate::Internal(_) => anywhere(service),
+        Gate::Host => host(service),
         Gate::External(_) | Gate::Closed(_) => external(service),
     }
 }
@@ -103,8 +104,10 @@ fn service_chains(table: &mut Table, service: &ServiceChains, pods: &Pods) {
     if service.is_restricted() {
         add(table, restricted(service), firewall(service));
     }
-    if let Some(handling) = &service.external {
-        add(table, external(service), by_client(service, handling, pods));
+    for (handling, name) in [(&service.external, external(service)), (&service.host, host(service))] {
+        if let Some(handling) = handling {
+            add(table, name, by_client(service, handling, pods));
+        }
     }
     for (choice, name) in [(&service.anywhere, anywhere(service)), (&service.here, here(service))] {
         if let Some(choice) = choice {
@@ -112,7 +115,7 @@ fn service_chains(table: &mut Table, service: &ServiceChains, pods: &Pods) {
         }
     }
     for chain in &service.endpoints {
-        add(table, endpoint(chain), translate(&service.identity, chain));
+        add(table, endpoint(chain), translate(service, chain));
     }
 }
 
@@ -163,12 +166,12 @@ fn by_interface(rule: Rule, interface: &str) -> Rule {
 }
 
 /// Masquerades what is marked, and takes the mark off: it is known to be set, so flipping it clears it.
-fn postrouting(mark: u32) -> [Rule; 3] {
+fn postrouting(mark: u32, random_fully: bool) -> [Rule; 3] {
     let unmarked = Mark { mark: Criterion::is_not(MaskedMark { value: mark, mask: mark }) };
     [
         Rule::to(Target::Return).matching(unmarked),
         Rule::to(Target::Action(targets::Mark::xor(mark).into())),
-        Rule::to(Target::Action(targets::Masquerade { random_fully: true }.into())),
+        Rule::to(Target::Action(targets::Masquerade { random_fully }.into())),
     ]
 }
 
@@ -186,14 +189,20 @@ fn outside(outside: Outside, pods: &Pods) -> Vec<Rule> {
     }
 }
 
-/// Each endpoint by its share of what those before it left; the last gets the rest.
+/// Clients to the endpoint they had; the others to each by its share of what those before it left, the last gets the
+/// rest.
 fn choosing(service: &ServiceChains, choice: &Choice) -> Vec<Rule> {
     let mark = |address: &IpAddr| to_network(jump(own(fixed::OUTSIDE)), (*address).into());
     let mut rules: Vec<Rule> = choice.cluster_ips.iter().map(mark).collect();
     let label = service.identity.label();
+    let leading = |chain| jump(endpoint(chain)).matching(comment(&format!("{label} -> {}", chain.address)));
+    if let Some(seconds) = service.affinity {
+        let had = |(chain, _)| leading(chain).matching(clients(chain, RecentAction::Check(seconds)));
+        rules.extend(service.among(choice).map(had));
+    }
     let mut left = choice.total;
     for (chain, share) in service.among(choice) {
-        let mut rule = jump(endpoint(chain)).matching(comment(&format!("{label} -> {}", chain.address)));
+        let mut rule = leading(chain);
         if share < left {
             rule = rule.matching(Statistic::random(share.into(), left.into()));
         }
@@ -203,15 +212,25 @@ fn choosing(service: &ServiceChains, choice: &Choice) -> Vec<Rule> {
     rules
 }
 
+/// The list of the clients that an endpoint had.
+fn clients(endpoint: &EndpointChain, action: RecentAction) -> Recent {
+    let family = if endpoint.address.is_ipv4() { Family::Ip } else { Family::Ip6 };
+    Recent { name: words::endpoint(endpoint).as_str().to_owned(), action, family }
+}
+
 /// Marks packets of the endpoint itself, whose answers would not come back through here, and translates.
-fn translate(identity: &Identity, endpoint: &EndpointChain) -> Vec<Rule> {
-    let label = comment(&identity.label());
+fn translate(service: &ServiceChains, endpoint: &EndpointChain) -> Vec<Rule> {
+    let label = comment(&service.identity.label());
     let hairpin = from_network(jump(own(fixed::MARK)), endpoint.address.ip().into()).matching(label.clone());
     let dnat = Rule {
-        protocol: Some(Criterion::is(identity.protocol.keyword().to_owned())),
+        protocol: Some(Criterion::is(service.identity.protocol.keyword().to_owned())),
         ..Rule::to(Target::Action(targets::Dnat { to: endpoint.address }.into()))
     };
-    endpoint.here.then_some(hairpin).into_iter().chain([dnat.matching(label)]).collect()
+    let mut dnat = dnat.matching(label);
+    if service.affinity.is_some() {
+        dnat = dnat.matching(clients(endpoint, RecentAction::Set));
+    }
+    endpoint.here.then_some(hairpin).into_iter().chain([dnat]).collect()
 }
 
 #[cfg(test)]

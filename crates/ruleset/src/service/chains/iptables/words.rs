@@ -18,6 +18,7 @@ pub(super) mod fixed {
     pub(in super::super) const MARK: &str = "MARK-MASQ";
     pub(in super::super) const OUTSIDE: &str = "MARK-OUTSIDE";
     pub(in super::super) const UNSERVED: &str = "UNSERVED";
+    pub(in super::super) const INVALID: &str = "INVALID";
     pub(in super::super) const MARTIAN: &str = "MARTIAN";
     pub(in super::super) const REJECT: &str = "REJECT";
 }
@@ -50,6 +51,11 @@ pub(super) fn here(service: &ServiceChains) -> ChainName {
 /// The chain for clients outside the cluster.
 pub(super) fn external(service: &ServiceChains) -> ChainName {
     hashed("EXT", &service.identity.hash)
+}
+
+/// The chain for the host port.
+pub(super) fn host(service: &ServiceChains) -> ChainName {
+    hashed("HP", &service.identity.hash)
 }
 
 /// The chain that lets only clients in the source ranges on.

@@ -13,13 +13,13 @@ mod service;
 mod words;
 
 use crate::ir::{
-    BaseChain, BinaryOp, Chain, ChainType, Comment, Data, Element, Expression, Family, Hook, KeyType, MetaKey, Nat,
-    NatFlags, NatKind, PayloadField, Priority, Reject, RelationalOp, Rule, Set, SetName, SetSpec, Statement, Table,
-    Value, Verdict, VerdictMap,
+    BaseChain, BinaryOp, Chain, ChainType, Comment, CtKey, Data, DataType, Element, Expression, Family, Hook, KeyType,
+    MetaKey, Nat, NatFlags, NatKind, PayloadField, Priority, Reject, RelationalOp, Rule, Set, SetName, SetSpec,
+    Statement, Table, Value, Verdict, VerdictMap,
 };
 use crate::service::node_ports::{self, Answering};
 use crate::service::route::Lead;
-use crate::service::{CompileOptions, Frontend, Protocol, TABLE_COMMENT};
+use crate::service::{CompileOptions, Frontend, Protocol, Refusal, TABLE_COMMENT};
 
 use super::layout::{ChainsLayout, Entry, Gate, Outside, ServiceChains};
 use words::{fixed, gate_chain, is_local, lead_nowhere, name, network, restricted_name};
@@ -38,7 +38,11 @@ pub(super) fn table(layout: &ChainsLayout, options: &CompileOptions) -> Table {
     table.chains.extend(base_chains(layout));
     table.chains.insert(frontends_chain(layout, answering));
     table.chains.extend([mark_chain(layout), outside_chain(layout), refuse_chain(layout)]);
+    table.chains.extend(layout.node.drop_invalid.then(|| invalid_chain(layout.family)));
     for service in &layout.services {
+        for set in service::clients(service, layout) {
+            table.sets.insert(set.into());
+        }
         table.chains.extend(service::chains(service, layout));
     }
     table
@@ -187,8 +191,8 @@ fn base_chains(layout: &ChainsLayout) -> [Chain; 3] {
         Chain::base(name(name_text), base.expect("a nat chain can be at this hook"))
     };
     let mark = || Expression::Value(Value::mark(layout.mark));
-    let masquerade =
-        Nat { flags: NatFlags { fully_random: true, ..NatFlags::default() }, ..Nat::new(NatKind::Masquerade) };
+    let flags = NatFlags { fully_random: !layout.node.keep_source_ports, ..NatFlags::default() };
+    let masquerade = Nat { flags, ..Nat::new(NatKind::Masquerade) };
     let marked = Statement::Match { left: mark_with(BinaryOp::And, mark()), op: RelationalOp::Eq, right: mark() };
     let mut prerouting = base("prerouting", Hook::Prerouting, -101).with(Statement::jump(name(fixed::FRONTENDS)));
     if is_at_loopback(layout) {
@@ -238,7 +242,20 @@ fn refuse_chain(layout: &ChainsLayout) -> Chain {
     if is_at_loopback(layout) {
         chain = chain.with(martians(layout.family, words::is_foreign()));
     }
-    chain.with(Rule::new([tcp, Reject::TcpReset.into()])).with(Statement::from(Reject::default_for(layout.family)))
+    if layout.node.refusal == Refusal::Reset {
+        chain = chain.with(Rule::new([tcp, Reject::TcpReset.into()]));
+    }
+    chain.with(Statement::from(Reject::default_for(layout.family)))
+}
+
+/// Drops what belongs to no connection that conntrack knows, where it would be forwarded.
+fn invalid_chain(family: Family) -> Chain {
+    /// `NF_CT_STATE_INVALID_BIT` (linux/netfilter/nf_conntrack_common.h).
+    const INVALID: u32 = 1;
+    let base = BaseChain::new(family, Hook::Forward, ChainType::Filter, Priority(0));
+    let invalid = Statement::equals(Expression::ct(CtKey::State), Value::number(DataType::CtState, INVALID));
+    Chain::base(name("forward"), base.expect("a filter chain can be at every hook"))
+        .with(Rule::new([invalid, Statement::Verdict(Verdict::Drop)]))
 }
 
 #[cfg(test)]

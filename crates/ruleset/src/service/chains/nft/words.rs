@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use ipnet::IpNet;
 
-use crate::ir::{ChainName, DataType, Expression, FibFlags, FibResult, MetaKey, Statement, Value, Verdict};
+use crate::ir::{ChainName, DataType, Expression, FibFlags, FibResult, MetaKey, SetName, Statement, Value, Verdict};
 use crate::service::route::Lead;
 
 use super::super::layout::{ChainsLayout, EndpointChain, Gate, ServiceChains};
@@ -58,6 +58,11 @@ pub(super) fn external_name(service: &ServiceChains) -> ChainName {
     of_service("ext", service)
 }
 
+/// The chain for the host port.
+pub(super) fn host_name(service: &ServiceChains) -> ChainName {
+    of_service("host", service)
+}
+
 /// The chain that lets only clients in the source ranges on.
 pub(super) fn restricted_name(service: &ServiceChains) -> ChainName {
     of_service("fw", service)
@@ -68,11 +73,18 @@ pub(super) fn endpoint_name(service: &ServiceChains, endpoint: &EndpointChain) -
     chain_name("ep", &endpoint.hash, &service.identity, Some(endpoint.address))
 }
 
+/// The set of clients that an endpoint had.
+pub(super) fn clients_name(service: &ServiceChains, endpoint: &EndpointChain) -> SetName {
+    let name = chain_name("clients", &endpoint.hash, &service.identity, Some(endpoint.address));
+    SetName::new(name.as_str()).expect("names of sets are as those of chains")
+}
+
 /// The chain of those that get through, where that leads to endpoints.
 pub(super) fn gate_chain(service: &ServiceChains, gate: Gate) -> ChainName {
     match gate {
         Gate::Internal(Lead::Here) => here_name(service),
         Gate::Internal(_) => anywhere_name(service),
+        Gate::Host => host_name(service),
         Gate::External(_) | Gate::Closed(_) => external_name(service),
     }
 }
