@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Delete(Delete),
     /// List tables as they are in the kernel.
     Show(Show),
+    /// Look after tracked connections: those that go where the rules would not send them any more.
+    Conntrack(Conntrack),
     /// Read rulesets and print them in their canonical form, as nft lists them.
     Parse(Parse),
     /// Lay nft text out as nft lists it, in place. Comments, definitions, includes and names stay as they are.
@@ -343,6 +345,11 @@ pub(crate) struct Apply {
     #[arg(long, value_name = "HOW")]
     pub(crate) dry_run: Option<DryRun>,
 
+    /// Of which protocols tracked connections are deleted, after the rules are in place, if they go where no service
+    /// sends them any more: to endpoints that are gone, or past a service that is new.
+    #[arg(long, value_name = "PROTOCOLS", default_value = "udp")]
+    pub(crate) conntrack: FlowProtocols,
+
     /// Take the change back after so many seconds unless `rulectl confirm` keeps it: who has locked himself out gets in
     /// again. A process of its own waits, whatever becomes of this session.
     #[arg(long, value_name = "SECONDS", conflicts_with_all = ["dry_run", "no_log"],
@@ -453,6 +460,120 @@ pub(crate) struct Keep {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FlowProtocols {
+    /// UDP: its clients do not notice.
+    Udp,
+    /// UDP, TCP and SCTP. Connections of TCP are reset then.
+    All,
+    /// None: they go on until they end.
+    None,
+}
+
+impl FlowProtocols {
+    pub(crate) fn protocols(self) -> &'static [service::Protocol] {
+        use service::Protocol::{Sctp, Tcp, Udp};
+        match self {
+            Self::Udp => &[Udp],
+            Self::All => &[Udp, Tcp, Sctp],
+            Self::None => &[],
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Conntrack {
+    #[command(subcommand)]
+    pub(crate) action: ConntrackAction,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConntrackAction {
+    /// List connections, as `conntrack -L` does.
+    List(ListFlows),
+    /// List connections that the rules of a service map would not make so, and why. Exits with 1 if there are any.
+    Stale(StaleFlows),
+    /// Delete them: the next packet of each goes where the rules send it.
+    Clean(StaleFlows),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListFlows {
+    /// Only those of a family.
+    #[arg(short, long, value_name = "ip|ip6")]
+    pub(crate) family: Option<FlowFamily>,
+
+    /// Only those of a protocol: a name, or its number above IP.
+    #[arg(short, long, value_name = "PROTOCOL", value_parser = protocol)]
+    pub(crate) protocol: Option<u8>,
+
+    /// Only those whose first packet went to this address.
+    #[arg(short, long, value_name = "IP")]
+    pub(crate) destination: Option<IpAddr>,
+
+    /// Only those whose first packet went to this port.
+    #[arg(long = "dport", value_name = "PORT")]
+    pub(crate) destination_port: Option<u16>,
+
+    /// Only those with this mark, in the bits of the mask.
+    #[arg(short, long, value_name = "MARK[/MASK]", value_parser = masked)]
+    pub(crate) mark: Option<(u32, u32)>,
+
+    /// Only those in this zone.
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) zone: Option<u16>,
+
+    /// The network namespace to look into: a name (see `ip netns`) or a path. The current one if not given.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) netns: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FlowFamily {
+    Ip,
+    Ip6,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct StaleFlows {
+    #[command(flatten)]
+    pub(crate) source: Source,
+
+    /// The network namespace to look into: a name (see `ip netns`) or a path. The current one if not given.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) netns: Option<String>,
+
+    /// Connections of which protocols.
+    #[arg(long, value_name = "PROTOCOLS", default_value = "udp")]
+    pub(crate) conntrack: FlowProtocols,
+}
+
+/// A protocol above IP by name or number.
+fn protocol(word: &str) -> Result<u8, String> {
+    const NAMES: [(&str, u8); 7] =
+        [("icmp", 1), ("tcp", 6), ("udp", 17), ("gre", 47), ("icmpv6", 58), ("sctp", 132), ("udplite", 136)];
+    let named = NAMES.iter().find(|(name, _)| *name == word).map(|(_, number)| *number);
+    named.or_else(|| word.parse().ok()).ok_or_else(|| {
+        let names: Vec<&str> = NAMES.iter().map(|(name, _)| *name).collect();
+        format!("one of {}, or a number", names.join(", "))
+    })
+}
+
+/// `MARK` or `MARK/MASK`, decimal or with `0x`.
+fn masked(text: &str) -> Result<(u32, u32), String> {
+    let number = |text: &str| {
+        let parsed = match text.strip_prefix("0x") {
+            Some(digits) => u32::from_str_radix(digits, 16),
+            None => text.parse(),
+        };
+        parsed.map_err(|error| format!("`{text}`: {error}"))
+    };
+    match text.split_once('/') {
+        Some((mark, mask)) => Ok((number(mark)?, number(mask)?)),
+        None => Ok((number(text)?, u32::MAX)),
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum DryRun {
     Plan,
     Kernel,
@@ -543,6 +664,15 @@ mod tests {
     use clap::CommandFactory;
 
     use super::Cli;
+
+    #[test]
+    fn marks_and_protocols_are_read() {
+        assert_eq!(super::masked("0x4000/0xf000"), Ok((0x4000, 0xf000)));
+        assert_eq!(super::masked("7"), Ok((7, u32::MAX)));
+        assert!(super::masked("7/x").is_err());
+        assert_eq!((super::protocol("udp"), super::protocol("89")), (Ok(17), Ok(89)));
+        assert!(super::protocol("upd").is_err());
+    }
 
     #[test]
     fn the_definitions_are_consistent() {

@@ -6,7 +6,7 @@ use rulectl_ruleset::ir::{Provenance, Ruleset, TableId};
 use rulectl_ruleset::live::Live;
 use rulectl_ruleset::lower::{self, LowerError, Lowered};
 use rulectl_ruleset::plan::{self, Op, Plan};
-use rulectl_ruleset::service::{self, Layout};
+use rulectl_ruleset::service::{self, Layout, ServiceMap};
 use rulectl_ruleset::text::{ParseError, Sources};
 
 use crate::args::Source;
@@ -30,8 +30,8 @@ enum Origin {
     /// Services: these tables are ours, whether wanted or not, if they carry our mark.
     Services {
         tables: Vec<TableId>,
-        /// Whether node ports answer on 127.0.0.1.
-        localhost_nodeports: bool,
+        /// The services.
+        map: Box<ServiceMap>,
     },
     /// A ruleset: the tables it declares, whoever made them.
     Ruleset,
@@ -62,7 +62,7 @@ impl Desired {
                 let compiled = service::compile(&map, &input::options(source, Layout::Maps));
                 terminal.findings(&compiled.findings);
                 let tables = target::tables(&source.table).to_vec();
-                let origin = Origin::Services { tables, localhost_nodeports: map.node.localhost_nodeports };
+                let origin = Origin::Services { tables, map };
                 Self { ruleset: compiled.ruleset, sources: Sources::default(), origin }
             }
             Loaded::Ruleset(Document { ruleset, sources }) => Self { ruleset, sources, origin: Origin::Ruleset },
@@ -103,9 +103,12 @@ impl Desired {
         }
     }
 
-    /// Whether node ports answer on 127.0.0.1.
-    pub(crate) fn localhost_nodeports(&self) -> bool {
-        matches!(self.origin, Origin::Services { localhost_nodeports: true, .. })
+    /// The services it was compiled from, if it was.
+    pub(crate) fn map(&self) -> Option<&ServiceMap> {
+        match &self.origin {
+            Origin::Services { map, .. } => Some(map),
+            Origin::Ruleset => None,
+        }
     }
 
     /// The ruleset itself.

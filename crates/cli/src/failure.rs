@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use rulectl_netlink::conntrack::ConntrackError;
 use rulectl_netlink::netns::NetnsError;
 use rulectl_netlink::{CommitError, ReadError};
 use rulectl_ruleset::diff::Conflict;
@@ -40,6 +41,9 @@ pub(crate) enum Failure {
     /// The kernel cannot be read.
     #[error("cannot read the kernel's rules: {0}")]
     Read(#[from] ReadError),
+    /// Connections cannot be read or deleted.
+    #[error(transparent)]
+    Conntrack(#[from] ConntrackError),
     /// The kernel did not take the change.
     #[error("nothing was changed: {0}")]
     Commit(#[from] CommitError),

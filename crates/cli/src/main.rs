@@ -1,11 +1,12 @@
 //! `rulectl`: read, compare and atomically change netfilter rules.
 //!
-//! Exit codes: 0 done, or nothing differs; 1 something differs (`diff`, `fmt --check`); 2 an error, with nothing changed.
+//! Exit codes: 0 done, or nothing differs; 1 something differs (`diff`, `fmt --check`) or is stale (`conntrack stale`); 2 an error, with nothing changed.
 
 mod args;
 mod command;
 mod desired;
 mod failure;
+mod flows;
 mod history;
 mod include;
 mod input;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Keep(args) => keeper::run(args),
         Command::Delete(args) => command::delete::run(args, &terminal),
         Command::Show(args) => command::show::run(args, &terminal),
+        Command::Conntrack(args) => command::conntrack::run(args, &terminal),
         Command::Parse(args) => command::parse::run(args, &terminal),
         Command::Fmt(args) => command::fmt::run(args, &terminal),
         Command::Completions(args) => command::completions::run(args, &terminal),

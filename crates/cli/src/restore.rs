@@ -7,15 +7,14 @@ use std::io::Write;
 use std::process::{Command, ExitCode, Stdio};
 
 use rulectl_ruleset::iptables::{self, Family, IptablesPlan, IptablesRuleset};
-use rulectl_ruleset::service::{self, Layout, NodeSettings};
+use rulectl_ruleset::service::{self, Frontend, Layout, ServiceMap};
 
 use crate::DIFFERS;
 use crate::args::{Apply, Backend, Delete, Diff, DiffForm, DryRun, Source, Target};
 use crate::command::diff::json;
 use crate::failure::Failure;
-use crate::input;
 use crate::output::Terminal;
-use crate::target;
+use crate::{flows, input, target};
 
 /// The programs of one back end and family.
 #[derive(Clone, Copy, Debug)]
@@ -54,11 +53,12 @@ struct Step {
 }
 
 pub(crate) fn apply(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure> {
-    let Prepared { steps, node } = prepare(&args.source, &args.target, terminal)?;
+    let Prepared { steps, map, served } = prepare(&args.source, &args.target, terminal)?;
     match args.dry_run {
         None => {
             commit(&steps, terminal)?;
-            target::route_localnet(node.localhost_nodeports)?;
+            target::route_localnet(map.node.localhost_nodeports)?;
+            flows::clean(&map, served, args.conntrack, terminal);
         }
         Some(how) => {
             if how == DryRun::Kernel {
@@ -86,15 +86,16 @@ pub(crate) fn diff(args: &Diff, terminal: &Terminal) -> Result<ExitCode, Failure
 
 pub(crate) fn delete(args: &Delete, terminal: &Terminal) -> Result<ExitCode, Failure> {
     target::enter(args.target.netns.as_deref())?;
-    let steps = steps(args.target.backend, |_| IptablesRuleset::default())?;
+    let (steps, _) = steps(args.target.backend, |_| IptablesRuleset::default())?;
     commit(&steps, terminal)?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// What is to be done, and for which node.
+/// What is to be done, for which services, and which frontends they had before.
 struct Prepared {
     steps: Vec<Step>,
-    node: NodeSettings,
+    map: ServiceMap,
+    served: Vec<Frontend>,
 }
 
 /// Compiles a source for both families and compares it with what is there.
@@ -109,7 +110,7 @@ fn prepare(source: &Source, kernel: &Target, terminal: &Terminal) -> Result<Prep
     let options = input::options(source, Layout::Chains);
     target::enter(kernel.netns.as_deref())?;
     let mut findings = Vec::new();
-    let steps = steps(kernel.backend, |family| {
+    let (steps, served) = steps(kernel.backend, |family| {
         let compiled = service::iptables(&map, &options, family);
         findings.extend(compiled.findings);
         compiled.ruleset
@@ -117,12 +118,15 @@ fn prepare(source: &Source, kernel: &Target, terminal: &Terminal) -> Result<Prep
     findings.sort();
     findings.dedup();
     terminal.findings(&findings);
-    Ok(Prepared { steps, node: map.node })
+    Ok(Prepared { steps, map, served })
 }
 
-/// The steps that are needed; none for a family that is as it should be.
-fn steps(backend: Backend, mut desired: impl FnMut(Family) -> IptablesRuleset) -> Result<Vec<Step>, Failure> {
-    let mut steps = Vec::new();
+/// The steps that are needed, none for a family that is as it should be; and the frontends that are served.
+fn steps(
+    backend: Backend,
+    mut desired: impl FnMut(Family) -> IptablesRuleset,
+) -> Result<(Vec<Step>, Vec<Frontend>), Failure> {
+    let (mut steps, mut served) = (Vec::new(), Vec::new());
     for tools in Tools::both(backend) {
         let desired = desired(tools.family);
         let program = tools.program("save");
@@ -130,12 +134,14 @@ fn steps(backend: Backend, mut desired: impl FnMut(Family) -> IptablesRuleset) -
         if !live.problems.is_empty() {
             return Err(Failure::Parse { errors: live.problems });
         }
-        let plan = iptables::plan(&live.text.ruleset(), &desired)?;
+        let live = live.text.ruleset();
+        served.extend(service::served_by_iptables(&live, tools.family));
+        let plan = iptables::plan(&live, &desired)?;
         if !plan.is_empty() {
             steps.push(Step { tools, plan });
         }
     }
-    Ok(steps)
+    Ok((steps, served))
 }
 
 fn commit(steps: &[Step], terminal: &Terminal) -> Result<(), Failure> {

@@ -111,7 +111,7 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: c_int) -> io
     counted(unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), flags) })
 }
 
-/// A netlink socket to netfilter, opened and bound by libmnl.
+/// A netlink socket, most often to netfilter, opened and bound by libmnl.
 pub(crate) struct NetfilterSocket(mnl::Socket);
 
 // SAFETY: a `mnl_socket` is a descriptor and an address on the heap; libmnl ties neither to a thread.
@@ -121,6 +121,13 @@ impl NetfilterSocket {
     /// A socket in the network namespace of the calling thread.
     pub(crate) fn open() -> io::Result<Self> {
         let socket = Self(mnl::Socket::new(mnl::Bus::Netfilter)?);
+        close_on_exec(socket.as_fd())?;
+        Ok(socket)
+    }
+
+    /// A socket to the addresses and routes of the network namespace of the calling thread.
+    pub(crate) fn open_route() -> io::Result<Self> {
+        let socket = Self(mnl::Socket::new(mnl::Bus::Route)?);
         close_on_exec(socket.as_fd())?;
         Ok(socket)
     }

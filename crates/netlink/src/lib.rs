@@ -4,6 +4,7 @@
 //! kernel ([`NetlinkKernel`]) and the fake one keep the same laws.
 
 mod attr;
+pub mod conntrack;
 mod decode;
 mod encode;
 pub mod fake;
@@ -23,6 +24,7 @@ mod stateful;
 mod uapi;
 mod writers;
 
+pub use conntrack::Conntrack;
 pub use fake::FakeKernel;
 pub use kernel::{Applied, CommitError, Kernel, ReadError, Refusal, Scope};
 pub use netns::{Netns, NetnsError};

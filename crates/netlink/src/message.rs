@@ -62,6 +62,14 @@ impl<'a> Message<'a> {
         (self.kind >> 8 == uapi::NFNL_SUBSYS_NFTABLES).then_some(self.kind & 0xff)
     }
 
+    /// Whether it ends a dump, and the error number, positive, that did so; 0 for the end of what there is.
+    pub(crate) fn end(&self) -> Option<i32> {
+        if self.kind != uapi::NLMSG_DONE {
+            return None;
+        }
+        Some(self.payload.first_chunk().map_or(0, |code| i32::from_ne_bytes(*code).saturating_neg()))
+    }
+
     /// The family in its header.
     pub(crate) fn family(&self) -> Option<Family> {
         Family::from_nfproto(*self.payload.first()?)
@@ -70,6 +78,12 @@ impl<'a> Message<'a> {
     /// Its attributes, for messages of nf_tables.
     pub(crate) fn attributes(&self) -> Attributes<'a> {
         Attributes::new(self.payload.get(FAMILY_HEADER..).unwrap_or_default())
+    }
+
+    /// What follows a header of `N` bytes of its own, and that header: for messages that are not netfilter's.
+    pub(crate) fn split<const N: usize>(&self) -> Option<(&'a [u8; N], Attributes<'a>)> {
+        let (header, attributes) = self.payload.split_first_chunk()?;
+        Some((header, Attributes::new(attributes)))
     }
 
     /// Which attribute inside the attribute `kind` holds the byte at `offset` of the message, counted from its header.

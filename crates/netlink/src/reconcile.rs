@@ -2,15 +2,17 @@
 
 use indexmap::IndexMap;
 use rulectl_ruleset::diff::{Conflict, Ownership, diff, removal};
+use rulectl_ruleset::flow::Flow;
 use rulectl_ruleset::ir::{Comment, Element, Elements, Family, Key, Ruleset, TableId};
 use rulectl_ruleset::live::{Live, LiveTable};
 use rulectl_ruleset::lower::{LowerError, lower};
 use rulectl_ruleset::plan::{Plan, plan};
 use rulectl_ruleset::service::{
-    Change, CompileOptions, Edit, Finding, Layout, Service, ServiceMap, ServiceName, TABLE_COMMENT, Tracker, align,
-    compile,
+    Change, CompileOptions, Edit, ExpectedFlows, Finding, Frontend, Layout, NodeSettings, Protocol, Service,
+    ServiceMap, ServiceName, Stale, TABLE_COMMENT, Tracker, align, compile, served,
 };
 
+use crate::conntrack::{Conntrack, ConntrackError, Deleted};
 use crate::kernel::{Applied, CommitError, Kernel, ReadError, Scope};
 
 /// How often a change is tried while others keep changing the kernel's ruleset.
@@ -67,14 +69,20 @@ pub struct Reconciled {
 /// elements of the change are looked up; if they are as they were left, somebody changed something else, and the change
 /// is made all the same. Only if not, our tables are read and brought right again.
 ///
-/// What others do to our elements, other than those of the change, is not seen: call [`Self::sync`] from time to time
-/// to be sure, and when node settings change.
+/// [`Self::repair`] notices when somebody flushed or changed our tables, also while no service changes. What others do to
+/// our elements, other than those of the change, is not seen: call [`Self::sync`] from time to time to be sure, and when
+/// node settings change.
+///
+/// Rules decide about the first packet of a flow. [`Self::clean_flows`] deletes the flows that go where they went before:
+/// call it after changes, as often as is cheap enough, for it walks the kernel's table of flows.
 #[derive(Debug)]
 pub struct Reconciler<K> {
     kernel: K,
     options: CompileOptions,
     tracker: Option<Tracker>,
     known: Option<Known>,
+    /// What changed at frontends since flows were cleaned.
+    flows: ExpectedFlows,
 }
 
 /// The kernel as our last commit left it. Without it the kernel may hold something else than the tracker says.
@@ -88,7 +96,16 @@ struct Known {
 impl<K: Kernel> Reconciler<K> {
     /// A reconciler that has read nothing yet. The layout is [`Layout::Maps`], whatever the options say.
     pub fn new(kernel: K, options: CompileOptions) -> Self {
-        Self { kernel, options: CompileOptions { layout: Layout::Maps, ..options }, tracker: None, known: None }
+        let options = CompileOptions { layout: Layout::Maps, ..options };
+        let flows = ExpectedFlows::new(&NodeSettings::default(), &[Protocol::Udp]);
+        Self { kernel, options, tracker: None, known: None, flows }
+    }
+
+    /// The same, but it keeps account of flows of those protocols instead of UDP alone. A connection of TCP whose flow is
+    /// deleted is reset.
+    #[must_use]
+    pub fn cleaning(self, protocols: &[Protocol]) -> Self {
+        Self { flows: ExpectedFlows::new(&NodeSettings::default(), protocols), ..self }
     }
 
     /// The kernel.
@@ -111,8 +128,10 @@ impl<K: Kernel> Reconciler<K> {
             let live = self.kernel.read(&Scope::tables(self.tables()))?;
             let mut ruleset = compiled.ruleset.clone();
             align(&mut ruleset, &live);
+            let before = served(&live);
             if let Some(applied) = self.replace(live, ruleset.clone())? {
                 self.tracker = Some(Tracker::adopt(map, &self.options, &ruleset));
+                self.flows = ExpectedFlows::of(map, self.flows.protocols()).after(before);
                 return Ok(Reconciled { applied, findings: compiled.findings, read_all: true });
             }
         }
@@ -136,9 +155,66 @@ impl<K: Kernel> Reconciler<K> {
         services: impl IntoIterator<Item = (&'s ServiceName, Option<&'s Service>)>,
     ) -> Result<Reconciled, ReconcileError> {
         let mut tracker = self.tracker.take().ok_or(ReconcileError::NotSynchronised)?;
-        let reconciled = self.apply(&mut tracker, services);
+        let services: Vec<_> = services.into_iter().collect();
+        let held = held(&tracker, &services);
+        let reconciled = self.apply(&mut tracker, services.iter().copied());
+        if reconciled.is_ok() {
+            expect(&mut self.flows, &tracker, &services, held);
+        }
         self.tracker = Some(tracker);
         reconciled
+    }
+
+    /// Looks whether somebody changed or flushed our tables, and brings them right again: [`Reconciled::read_all`] says
+    /// whether that was needed. Asks the kernel one question as long as nobody changes any ruleset, and for the
+    /// declarations of our tables if somebody did.
+    ///
+    /// # Errors
+    /// As [`Self::update`].
+    pub fn repair(&mut self) -> Result<Reconciled, ReconcileError> {
+        let mut tracker = self.tracker.take().ok_or(ReconcileError::NotSynchronised)?;
+        let repaired = self.repair_to(&mut tracker);
+        self.tracker = Some(tracker);
+        repaired
+    }
+
+    fn repair_to(&mut self, tracker: &mut Tracker) -> Result<Reconciled, ReconcileError> {
+        let generation = self.kernel.generation()?.id;
+        let change = tracker.change();
+        if let Some(known) = &self.known {
+            let is_known = known.generation == generation;
+            if is_known || self.generation_if_untouched(&change)?.is_some() {
+                return Ok(Reconciled::default());
+            }
+        }
+        let (applied, ruleset) = self.resync(&change)?;
+        change.accept();
+        tracker.take_sizes(&ruleset);
+        Ok(Reconciled { applied, findings: Vec::new(), read_all: true })
+    }
+
+    /// What is to be said of flows since they were cleaned: about all frontends after [`Self::sync`], about those of
+    /// changed services after [`Self::update`].
+    pub fn expected_flows(&self) -> &ExpectedFlows {
+        &self.flows
+    }
+
+    /// Deletes the flows that changes of services since the last call made stale; `report` is told of each. Without such
+    /// changes it asks the kernel nothing.
+    ///
+    /// # Errors
+    /// Where the kernel cannot be asked; then the next call tries again.
+    pub fn clean_flows(
+        &mut self,
+        conntrack: &mut Conntrack,
+        report: impl FnMut(&Flow, Stale),
+    ) -> Result<Deleted, ConntrackError> {
+        if self.flows.is_empty() {
+            return Ok(Deleted::default());
+        }
+        let deleted = conntrack.clean(&mut self.flows, report)?;
+        self.flows.clear();
+        Ok(deleted)
     }
 
     fn apply<'s>(
@@ -235,7 +311,7 @@ impl<K: Kernel> Reconciler<K> {
     /// Brings what is live to that ruleset; `None` if somebody was faster.
     fn replace(&mut self, mut live: Live, ruleset: Ruleset) -> Result<Option<Applied>, ReconcileError> {
         self.known = None;
-        let mark = Comment::new(TABLE_COMMENT).expect("the comment is short");
+        let mark = mark();
         let gone = live.tables.values().filter(|table| table.comment.as_ref() == Some(&mark));
         let gone: Vec<TableId> = gone.map(|table| table.id.clone()).filter(|id| ruleset.find(id).is_none()).collect();
         let ownership = Ownership::Marked(mark);
@@ -277,5 +353,38 @@ impl<K: Kernel> Reconciler<K> {
     /// The tables that are ours, if they are there.
     fn tables(&self) -> [TableId; 2] {
         [Family::Ip, Family::Ip6].map(|family| TableId::new(family, self.options.table.clone()))
+    }
+}
+
+/// The comment on tables of ours.
+fn mark() -> Comment {
+    Comment::new(TABLE_COMMENT).expect("the comment is short")
+}
+
+/// The frontends that services have before they change.
+fn held(tracker: &Tracker, services: &[(&ServiceName, Option<&Service>)]) -> Vec<Frontend> {
+    let claimed =
+        services.iter().flat_map(|(name, _)| tracker.claimed(name).iter().map(move |frontend| (*name, frontend)));
+    claimed.filter(|(name, frontend)| tracker.holder(frontend) == Some(*name)).map(|(_, frontend)| *frontend).collect()
+}
+
+/// Takes down what services serve after they changed.
+fn expect(
+    flows: &mut ExpectedFlows,
+    tracker: &Tracker,
+    services: &[(&ServiceName, Option<&Service>)],
+    held: Vec<Frontend>,
+) {
+    for frontend in held {
+        match tracker.holder(&frontend) {
+            // Another service may have waited for it.
+            Some(_) => flows.serves_at(frontend, tracker.endpoints(&frontend)),
+            None => flows.leaves(frontend),
+        }
+    }
+    for (name, service) in services {
+        if let Some(service) = service {
+            flows.serves(service, |frontend| tracker.holder(frontend) == Some(*name));
+        }
     }
 }

@@ -63,6 +63,11 @@ impl Socket {
         ffi::netns_cookie(self.socket.as_fd())
     }
 
+    /// A socket that tells addresses and routes of the network namespace of the calling thread.
+    pub(crate) fn route() -> io::Result<Self> {
+        Ok(Self { socket: NetfilterSocket::open_route()?, received: vec![0; DATAGRAM], seq: 0, send_buffer: 0 })
+    }
+
     /// Takes `count` sequence numbers in a row and returns the first; 0 is never one of them.
     pub(crate) fn sequence(&mut self, count: u32) -> u32 {
         let first = match self.seq.checked_add(count) {

@@ -1,5 +1,5 @@
-//! Numbers of the kernel's interface that libc lacks: linux/netlink.h, linux/netfilter/nfnetlink.h and
-//! linux/netfilter/nf_tables.h (Linux 6.18; a number never changes its meaning).
+//! Numbers of the kernel's interface that libc lacks: linux/netlink.h, linux/netfilter/nfnetlink.h, nf_tables.h and
+//! nfnetlink_conntrack.h beside it (Linux 6.18; a number never changes its meaning).
 #![expect(dead_code, reason = "the lists are kept whole, so that they can be compared with the kernel's")]
 
 /// Flags of a message (`NLM_F_*`). Some share a bit: what it means depends on the type of the message.
@@ -18,11 +18,18 @@ pub(crate) const NLM_F_APPEND: u16 = 0x800;
 pub(crate) const NLMSG_ERROR: u16 = 2;
 pub(crate) const NLMSG_DONE: u16 = 3;
 
+/// Types of messages about addresses, and their attributes (linux/rtnetlink.h, linux/if_addr.h).
+pub(crate) const RTM_NEWADDR: u16 = 20;
+pub(crate) const RTM_GETADDR: u16 = 22;
+pub(crate) const IFA_ADDRESS: u16 = 1;
+pub(crate) const IFA_LOCAL: u16 = 2;
+
 /// Attributes of an error (`enum nlmsgerr_attrs`).
 pub(crate) const NLMSGERR_ATTR_MSG: u16 = 1;
 pub(crate) const NLMSGERR_ATTR_OFFS: u16 = 2;
 
 /// The subsystem in the upper byte of a type.
+pub(crate) const NFNL_SUBSYS_CTNETLINK: u16 = 1;
 pub(crate) const NFNL_SUBSYS_NFTABLES: u16 = 10;
 /// Types of messages that begin and end a batch, and the attribute of the first.
 pub(crate) const NFNL_MSG_BATCH_BEGIN: u16 = 16;
@@ -190,6 +197,28 @@ numbered! {
     osf from 1 { DREG TTL FLAGS }
     /// `enum nft_ng_attributes`.
     ng from 1 { DREG MODULUS TYPE OFFSET }
+    /// `enum cntl_msg_types` (linux/netfilter/nfnetlink_conntrack.h, as all that follow).
+    ctnl_msg from 0 { NEW GET DELETE GET_CTRZERO GET_STATS_CPU GET_STATS GET_DYING GET_UNCONFIRMED }
+    /// `enum ctattr_type`.
+    cta from 1 {
+        TUPLE_ORIG TUPLE_REPLY STATUS PROTOINFO HELP NAT_SRC TIMEOUT MARK COUNTERS_ORIG COUNTERS_REPLY USE ID NAT_DST
+        TUPLE_MASTER SEQ_ADJ_ORIG SEQ_ADJ_REPLY SECMARK ZONE SECCTX TIMESTAMP MARK_MASK LABELS LABELS_MASK SYNPROXY
+        FILTER STATUS_MASK
+    }
+    /// `enum ctattr_tuple`.
+    cta_tuple from 1 { IP PROTO ZONE }
+    /// `enum ctattr_ip`.
+    cta_ip from 1 { V4_SRC V4_DST V6_SRC V6_DST }
+    /// `enum ctattr_l4proto`.
+    cta_proto from 1 {
+        NUM SRC_PORT DST_PORT ICMP_ID ICMP_TYPE ICMP_CODE ICMPV6_ID ICMPV6_TYPE ICMPV6_CODE
+    }
+    /// `enum ctattr_protoinfo`.
+    cta_protoinfo from 1 { TCP DCCP SCTP }
+    /// The first of `enum ctattr_protoinfo_tcp` and `enum ctattr_protoinfo_sctp`.
+    cta_protoinfo_state from 1 { STATE }
+    /// `enum ctattr_filter`.
+    cta_filter from 1 { ORIG_FLAGS REPLY_FLAGS }
 }
 
 #[cfg(test)]
@@ -206,5 +235,7 @@ mod tests {
         assert_eq!(rule::CHAIN_ID, 11);
         assert_eq!(dynset::EXPRESSIONS, 10);
         assert_eq!(nat::FLAGS, 7);
+        assert_eq!(cta::STATUS_MASK, 26);
+        assert_eq!(cta_proto::ICMPV6_CODE, 9);
     }
 }

@@ -5,11 +5,12 @@ use std::net::IpAddr;
 use rulectl_netlink::{
     Applied, CommitError, FakeKernel, Kernel, ReadError, ReconcileError, Reconciled, Reconciler, Scope,
 };
+use rulectl_ruleset::flow::{Ends, Flow, Status, Tuple, Zone};
 use rulectl_ruleset::ir::{Element, Elements, Family, Key, TableId, TableName};
 use rulectl_ruleset::live::{Generation, Live};
 use rulectl_ruleset::plan::{Plan, SetHead};
 use rulectl_ruleset::service::{
-    CompileOptions, Endpoint, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort,
+    CompileOptions, Endpoint, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort, Stale,
 };
 
 /// A kernel that writes down what it is asked, and may be changed by others before each commit.
@@ -241,4 +242,74 @@ fn a_set_that_is_full_is_made_anew_once() {
 fn nothing_is_updated_before_the_first_sync() {
     let mut reconciler = Reconciler::new(Watched::default(), CompileOptions::default());
     assert!(matches!(update(&mut reconciler, &web(&[1])), Err(ReconcileError::NotSynchronised)));
+}
+
+#[test]
+fn a_flush_is_noticed_while_no_service_changes_and_what_is_missing_comes_back() {
+    let mut reconciler = synced(vec![web(&[1, 2])]);
+    let before = reconciler.kernel().kernel.live().clone();
+    assert!(!reconciler.repair().unwrap().read_all, "nobody changed anything");
+    reconciler.kernel_mut().kernel.change_as("nft", |live| live.tables.clear());
+    let done = reconciler.repair().unwrap();
+    assert!(done.read_all && done.applied.messages > 0);
+    let sets = |live: &Live| {
+        live.tables.values().next().map(|table| table.sets.iter().map(|set| set.set.clone()).collect::<Vec<_>>())
+    };
+    assert_eq!(sets(reconciler.kernel().kernel.live()), sets(&before));
+    assert!(!reconciler.repair().unwrap().read_all, "all is well again");
+    assert!(!update(&mut reconciler, &web(&[1, 3])).unwrap().read_all, "and changes are small as before");
+}
+
+#[test]
+fn a_change_of_others_tables_repairs_nothing() {
+    let mut reconciler = synced(vec![web(&[1, 2])]);
+    let reads = reconciler.kernel().full_reads;
+    reconciler.kernel_mut().kernel.change_as("other", |_| {});
+    assert!(!reconciler.repair().unwrap().read_all);
+    assert_eq!(reconciler.kernel().full_reads, reads);
+}
+
+/// A flow of TCP to `10.96.0.<vip>:80` that was led to `10.0.0.<endpoint>:8080`.
+fn flow(vip: u8, endpoint: u8) -> Flow {
+    let tuple = |source: ([u8; 4], u16), destination: ([u8; 4], u16)| Tuple {
+        source: source.0.into(),
+        destination: destination.0.into(),
+        protocol: Protocol::Tcp.number(),
+        ends: Ends::Ports { source: source.1, destination: destination.1 },
+    };
+    let client = ([192, 0, 2, 2], 4711);
+    Flow {
+        original: tuple(client, ([10, 96, 0, vip], 80)),
+        reply: tuple(([10, 0, 0, endpoint], 8080), client),
+        status: Status::default(),
+        mark: 0,
+        zone: Zone::Default,
+        timeout: None,
+        state: None,
+        id: 1,
+    }
+}
+
+#[test]
+fn flows_are_judged_by_what_changed_and_by_who_serves_a_frontend_now() {
+    let mut reconciler =
+        Reconciler::new(Watched::default(), CompileOptions::default()).cleaning(&[Protocol::Tcp, Protocol::Udp]);
+    reconciler.sync(&map(vec![web(&[1, 2]), service("other", [10, 96, 0, 2], &[5])])).unwrap();
+    let judge =
+        |reconciler: &Reconciler<Watched>, vip, endpoint| reconciler.expected_flows().judge(&flow(vip, endpoint));
+    assert_eq!(judge(&reconciler, 1, 3), Some(Stale::EndpointGone));
+    assert_eq!(judge(&reconciler, 2, 5), None);
+    // Another service waits for the address of `web`, and gets it when `web` goes.
+    update(&mut reconciler, &service("www", [10, 96, 0, 1], &[3])).unwrap();
+    assert_eq!(judge(&reconciler, 1, 1), None);
+    let web = ServiceName::new("", "web");
+    reconciler.update(&web, None).unwrap();
+    assert_eq!(judge(&reconciler, 1, 1), Some(Stale::EndpointGone));
+    assert_eq!(judge(&reconciler, 1, 3), None);
+    reconciler.update(&ServiceName::new("", "www"), None).unwrap();
+    assert_eq!(judge(&reconciler, 1, 3), Some(Stale::NotServed));
+    // A change that the kernel did not take changes nothing here either.
+    reconciler.kernel_mut().kernel.fail_step(0, 1);
+    update(&mut reconciler, &service("other", [10, 96, 0, 2], &[6])).unwrap_err();
+    assert_eq!(judge(&reconciler, 2, 5), None);
 }

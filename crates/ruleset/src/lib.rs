@@ -6,7 +6,7 @@
 //! - [`ir`]: rulesets as people mean them; only what is legal can be built.
 //! - [`expr`]: rules as the kernel runs them: register programs.
 //! - [`lower`] / [`lift`]: from the one to the other.
-//! - [`live`]: what a kernel holds, with handles and a generation.
+//! - [`live`]: what a kernel holds, with handles and a generation; [`flow`]: the conversations it tracks.
 //! - [`service`]: service maps (virtual IP:port → endpoints) and their layouts.
 //! - [`nft`], [`json`], [`iptables`]: the text forms.
 //! - [`diff`] / [`plan`]: the least change from live to desired, and its ordered, invertible steps.
@@ -15,6 +15,7 @@
 
 pub mod diff;
 pub mod expr;
+pub mod flow;
 pub mod iptables;
 pub mod ir;
 pub mod json;

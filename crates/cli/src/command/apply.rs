@@ -1,8 +1,10 @@
 //! `rulectl apply`: the smallest change that makes the kernel's rules those that are wanted.
 
+use std::cell::RefCell;
 use std::process::ExitCode;
 
 use rulectl_netlink::{CommitError, Kernel, NetlinkKernel, interfaces};
+use rulectl_ruleset::service;
 
 use crate::args::{Apply, Backend, DryRun};
 use crate::desired::{Change, Desired};
@@ -10,7 +12,7 @@ use crate::failure::Failure;
 use crate::journal::{Journal, Made, Proposal};
 use crate::output::Terminal;
 use crate::plan_file::PlanFile;
-use crate::{report, restore, target};
+use crate::{flows, report, restore, target};
 
 pub(crate) fn run(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure> {
     if args.target.backend != Backend::Nft {
@@ -28,9 +30,16 @@ pub(crate) fn run(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure
     let desired = desired.on_this_machine()?;
     let mut kernel = target::kernel()?;
     let failure = |change: &Change, error| failure(&desired, change, error);
-    make(args, &mut kernel, terminal, |kernel| desired.proposal(kernel), failure)?;
-    if args.dry_run.is_none() {
-        target::route_localnet(desired.localhost_nodeports())?;
+    let served = RefCell::default();
+    let propose = |kernel: &mut NetlinkKernel| {
+        let proposal = desired.proposal(kernel)?;
+        served.replace(service::served(&proposal.live));
+        Ok(proposal)
+    };
+    make(args, &mut kernel, terminal, propose, failure)?;
+    if let (None, Some(map)) = (args.dry_run, desired.map()) {
+        target::route_localnet(map.node.localhost_nodeports)?;
+        flows::clean(map, served.into_inner(), args.conntrack, terminal);
     }
     Ok(ExitCode::SUCCESS)
 }

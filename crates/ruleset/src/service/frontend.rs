@@ -36,7 +36,8 @@ impl Frontend {
         self.address.is_unspecified()
     }
 
-    fn node_port(family: Family, protocol: Protocol, port: u16) -> Self {
+    /// That of a node port.
+    pub(super) fn node_port(family: Family, protocol: Protocol, port: u16) -> Self {
         let address = if family == Family::Ip6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
         Self { address, protocol, port }
     }

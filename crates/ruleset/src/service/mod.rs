@@ -13,6 +13,8 @@ mod pods;
 mod read;
 mod report;
 mod route;
+mod served;
+mod stale;
 mod target;
 mod usable;
 
@@ -27,3 +29,5 @@ pub use map::{
 };
 pub use maps::{Change, Edit, Tracker, align};
 pub use read::{Input, NodeOverrides, json_schema, looks_like, print, read};
+pub use served::{served, served_by_iptables};
+pub use stale::{ExpectedFlows, Stale};

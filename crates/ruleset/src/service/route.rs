@@ -102,7 +102,7 @@ impl Handling {
 ///
 /// Where an address of the node is among them, so are the addresses of the load balancer: the node may have them too,
 /// and then they are what it connects to itself from.
-fn source_ranges(claim: &Claim<'_>, node: &NodeSettings, family: Family) -> Option<Vec<IpNet>> {
+pub(super) fn source_ranges(claim: &Claim<'_>, node: &NodeSettings, family: Family) -> Option<Vec<IpNet>> {
     let given = &claim.service.source_ranges;
     if given.is_empty() {
         return None;

@@ -107,6 +107,22 @@ impl Tracker {
         table
     }
 
+    /// The frontends that a service claims, in order.
+    pub fn claimed(&self, name: &ServiceName) -> &[Frontend] {
+        self.services.get(name).map_or(&[], |claimed| &claimed.frontends)
+    }
+
+    /// The service that has a frontend, of those that claim it.
+    pub fn holder(&self, frontend: &Frontend) -> Option<&ServiceName> {
+        self.frontends.get(frontend)?.first().map(|holder| &holder.service)
+    }
+
+    /// Where new connections to a frontend may go.
+    pub fn endpoints(&self, frontend: &Frontend) -> impl Iterator<Item = (IpAddr, u16)> {
+        let holder = self.frontends.get(frontend).and_then(|claimants| claimants.first());
+        holder.into_iter().flat_map(Claimant::targets).map(|target| (target.address, target.port))
+    }
+
     /// How many services there are.
     pub fn len(&self) -> usize {
         self.services.len()
