@@ -4,8 +4,8 @@ use libtest_mimic::Trial;
 use rulectl_netlink::{Kernel, Scope};
 use rulectl_ruleset::expr::{Expr, Program};
 use rulectl_ruleset::ir::{
-    BaseChain, ChainType, Comment, Counter, Data, DataKind, DataType, Element, Elements, Family, Hook, Key, KeyType,
-    Object, ObjectKind, ObjectName, ObjectType, Policy, Priority, TableFlags,
+    BaseChain, ChainType, Comment, Counter, Data, DataKind, DataType, Element, Elements, Family, HasName, Hook, Key,
+    KeyType, Object, ObjectKind, ObjectName, ObjectType, Policy, Priority, TableFlags,
 };
 use rulectl_ruleset::live::LiveTable;
 use rulectl_ruleset::plan::{Op, Place, SetHead};
@@ -146,7 +146,7 @@ fn objects() {
         comment: Some(Comment::new("of the web").unwrap()),
     };
     sandbox.applied(vec![add_table(), Op::AddObject { table: table(), object: object.clone() }]);
-    assert_eq!(the_table(&mut sandbox).objects.find("web").unwrap().object, object);
+    assert_eq!(the_table(&mut sandbox).objects.find(&object.key()).unwrap().object, object);
     sandbox.applied(vec![Op::DeleteObject { table: table(), object: ObjectType::Counter, name }]);
     assert!(the_table(&mut sandbox).objects.is_empty());
 }

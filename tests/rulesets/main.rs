@@ -2,8 +2,13 @@
 
 mod history;
 mod interrupted;
+mod listing;
+mod pairs;
+mod random;
+mod sample;
 mod show;
 mod traced;
+mod variation;
 
 use std::process::ExitCode;
 
@@ -47,6 +52,8 @@ fn main() -> ExitCode {
             trial("what_is_shown_is_applied_again_without_a_change", show::again),
             trial("what_is_not_there_is_not_shown", show::missing),
             trial("the_generation_is_told_beside_the_listing", show::generation),
+            trial("a_plan_leads_from_one_of_our_own_rulesets_to_another_and_back", pairs::own),
+            trial("a_plan_leads_from_one_real_ruleset_to_another_and_back", pairs::collection),
         ]
     })
 }

@@ -5,7 +5,7 @@ use rulectl_tests::{Output, rulectl, run};
 use super::{HOST, applied};
 
 /// What has been counted, used and remembered.
-const STATE: &str = "table ip state {
+pub(super) const STATE: &str = "table ip state {
 	counter c {
 		comment \"some\"
 		packets 7 bytes 700
@@ -16,6 +16,10 @@ const STATE: &str = "table ip state {
 
 	quota q {
 		over 25 mbytes used 3 kbytes
+	}
+
+	quota c {
+		over 30 mbytes
 	}
 
 	set dyn {

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::expr::Program;
 use crate::ir::{
-    AnySet, BaseChain, ChainName, Comment, Flowtable, HasName, Named, Object, ObjectName, Provenance, SetName,
-    TableFlags, TableId,
+    AnySet, BaseChain, ChainName, Comment, Flowtable, HasName, Named, Object, ObjectName, ObjectType, Provenance,
+    SetName, TableFlags, TableId,
 };
 use crate::lower::{Lowered, LoweredChain, LoweredTable};
 
@@ -196,29 +196,45 @@ fn lowered_table(table: LiveTable) -> LoweredTable {
 
 impl HasName for LiveChain {
     type Name = ChainName;
+    type Key = ChainName;
     fn name(&self) -> &ChainName {
         &self.name
+    }
+    fn key(&self) -> ChainName {
+        self.name().clone()
     }
 }
 
 impl HasName for LiveSet {
     type Name = SetName;
+    type Key = SetName;
     fn name(&self) -> &SetName {
         self.set.name()
+    }
+    fn key(&self) -> SetName {
+        self.name().clone()
     }
 }
 
 impl HasName for LiveObject {
     type Name = ObjectName;
+    type Key = (ObjectType, ObjectName);
     fn name(&self) -> &ObjectName {
         &self.object.name
+    }
+    fn key(&self) -> (ObjectType, ObjectName) {
+        (self.object.kind.object_type(), self.name().clone())
     }
 }
 
 impl HasName for LiveFlowtable {
     type Name = ObjectName;
+    type Key = ObjectName;
     fn name(&self) -> &ObjectName {
         &self.flowtable.name
+    }
+    fn key(&self) -> ObjectName {
+        self.name().clone()
     }
 }
 

@@ -51,7 +51,7 @@ fn handle(live: &Live, subject: Subject<'_>) -> Option<u64> {
         Subject::Chain(id, name) => Some(table(id)?.chains.find(name)?.handle),
         Subject::Rule(id, chain, at) => Some(table(id)?.chains.find(chain)?.rules.get(at)?.handle),
         Subject::Set(id, name) => Some(table(id)?.sets.find(name)?.handle),
-        Subject::Object(id, _, name) => Some(table(id)?.objects.find(name)?.handle),
+        Subject::Object(id, kind, name) => Some(table(id)?.objects.find(&(kind, name.clone()))?.handle),
         Subject::Flowtable(id, name) => Some(table(id)?.flowtables.find(name)?.handle),
         _ => None,
     }

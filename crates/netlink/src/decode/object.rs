@@ -3,7 +3,7 @@
 use rulectl_ruleset::expr::Expr;
 use rulectl_ruleset::ir::{
     BaseChain, ChainName, ChainType, Counter, DeviceName, Family, Flowtable, Hook, Named, Object, ObjectKind,
-    ObjectName, ObjectType, Policy, Priority, Quota, Synproxy, TableFlags, TableId, TableName,
+    ObjectName, ObjectType, Policy, Priority, Quota, Synproxy, TableFlags, TableId, TableName, timeouts,
 };
 use rulectl_ruleset::live::{LiveChain, LiveFlowtable, LiveObject, LiveTable};
 use rulectl_ruleset::userdata;
@@ -11,7 +11,6 @@ use rulectl_ruleset::userdata;
 use super::expr;
 use super::set::opaque;
 use crate::attr::{Attribute, Attributes};
-use crate::encode::object::timeout_names;
 use crate::stateful;
 
 /// A table without what is in it.
@@ -86,6 +85,7 @@ pub(crate) fn object(family: Family, attributes: Attributes<'_>) -> Option<(Tabl
             .unwrap_or_else(|| ObjectKind::Opaque { object: kind, body: opaque(data.bytes()) }),
         comment: noted.and_then(|noted| userdata::parse_comment(noted.payload)),
     };
+    let object = object.of_family(family);
     let live = LiveObject { handle: handle.and_then(Attribute::u64).unwrap_or(0), object };
     Some((TableId::new(family, TableName::new(table?.str()?).ok()?), live))
 }
@@ -116,7 +116,8 @@ fn object_kind(kind: ObjectType, data: Attributes<'_>) -> Option<ObjectKind> {
                 protocol: protocol?.u8()?,
                 l3proto: l3(l3proto)?,
                 dport: dport?.u16()?,
-                timeout_ms: timeout?.u32()?,
+                // In the order of the machine (`nft_ct_expect_obj_dump`, net/netfilter/nft_ct.c).
+                timeout_ms: u32::from_ne_bytes(timeout?.payload.try_into().ok()?),
                 size: size?.u8()?,
             })
         }
@@ -141,9 +142,9 @@ fn object_kind(kind: ObjectType, data: Attributes<'_>) -> Option<ObjectKind> {
 fn ct_timeout(data: Attributes<'_>) -> Option<ObjectKind> {
     let [_, l3proto, protocol, times] = data.known::<4>()?;
     let protocol = protocol?.u8()?;
-    let names = timeout_names(protocol);
+    let names = timeouts(protocol);
     let time = |time: Attribute<'_>| {
-        let name = names.get(usize::from(time.kind).checked_sub(1)?)?;
+        let (name, _) = names.get(usize::from(time.kind).checked_sub(1)?)?;
         Some(((*name).to_owned(), time.u32()?))
     };
     let policy = times?.nested().map(time).collect::<Option<Vec<_>>>()?;

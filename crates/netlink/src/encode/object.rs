@@ -1,7 +1,7 @@
 //! Stateful objects and flowtables.
 
 use rulectl_ruleset::expr::Expr;
-use rulectl_ruleset::ir::{Dialect, Family, Flowtable, Object, ObjectKind, ObjectName, ObjectType, TableId};
+use rulectl_ruleset::ir::{Dialect, Family, Flowtable, Object, ObjectKind, ObjectName, ObjectType, TableId, timeouts};
 use rulectl_ruleset::userdata;
 
 use super::Refused;
@@ -52,7 +52,8 @@ fn put_data(writer: &mut Writer, family: Family, kind: &ObjectKind) -> Result<()
             writer.put_u16(uapi::ct_expect::L3PROTO, l3proto.unwrap_or(family).nfproto().into());
             writer.put_u8(uapi::ct_expect::L4PROTO, *protocol);
             writer.put_u16(uapi::ct_expect::DPORT, *dport);
-            writer.put_u32(uapi::ct_expect::TIMEOUT, *timeout_ms);
+            // In the order of the machine (`nft_ct_expect_obj_init`, net/netfilter/nft_ct.c).
+            writer.put(uapi::ct_expect::TIMEOUT, &timeout_ms.to_ne_bytes());
             writer.put_u8(uapi::ct_expect::SIZE, *size);
         }
         ObjectKind::Synproxy(synproxy) => {
@@ -72,33 +73,11 @@ fn put_data(writer: &mut Writer, family: Family, kind: &ObjectKind) -> Result<()
     Ok(())
 }
 
-/// The names of the times of a protocol, in the order of the kernel's numbers from 1 (linux/netfilter/
-/// nfnetlink_cttimeout.h), as nft writes them.
-pub(crate) const fn timeout_names(protocol: u8) -> &'static [&'static str] {
-    match protocol {
-        6 => &[
-            "syn_sent",
-            "syn_recv",
-            "established",
-            "fin_wait",
-            "close_wait",
-            "last_ack",
-            "time_wait",
-            "close",
-            "syn_sent2",
-            "retrans",
-            "unack",
-        ],
-        17 => &["unreplied", "replied"],
-        _ => &[],
-    }
-}
-
 fn put_timeouts(writer: &mut Writer, protocol: u8, policy: &[(String, u32)]) -> Result<(), Refused> {
-    let names = timeout_names(protocol);
+    let names = timeouts(protocol);
     let start = writer.open(uapi::ct_timeout::DATA);
     for (state, seconds) in policy {
-        let number = names.iter().position(|name| name == state);
+        let number = names.iter().position(|(name, _)| name == state);
         let number = number.ok_or_else(|| Refused(format!("protocol {protocol} has no state `{state}`")))?;
         writer.put_u32(number as u16 + 1, *seconds);
     }

@@ -178,13 +178,13 @@ impl Inside<'_> {
                 add(&mut self.table.objects, LiveObject { handle, object: object.clone() })
             }
             Op::DeleteObject { object, name, .. } => {
-                let there = self.table.objects.find(name).is_some_and(|it| it.object.kind.object_type() == *object);
+                let key = (*object, name.clone());
                 let reference = Reference::Object(*object, name.clone());
-                if !there {
+                if !self.table.objects.contains(&key) {
                     return Err(ENOENT.into());
                 }
                 self.books.free(&reference)?;
-                self.table.objects.remove(name);
+                self.table.objects.remove(&key);
                 Ok(())
             }
             Op::AddFlowtable { flowtable, .. } => {
@@ -356,9 +356,7 @@ impl Inside<'_> {
                 return if chain.base.is_some() { Err(EOPNOTSUPP) } else { Ok(()) };
             }
             Reference::Set(name) => self.table.sets.contains(name),
-            Reference::Object(object, name) => {
-                self.table.objects.find(name).is_some_and(|it| it.object.kind.object_type() == *object)
-            }
+            Reference::Object(object, name) => self.table.objects.contains(&(*object, name.clone())),
             Reference::Flowtable(name) => self.table.flowtables.contains(name),
         };
         if there { Ok(()) } else { Err(ENOENT) }
@@ -366,7 +364,7 @@ impl Inside<'_> {
 }
 
 fn add<T: HasName>(named: &mut Named<T>, item: T) -> Result<(), No> {
-    if named.contains(item.name()) {
+    if named.contains(&item.key()) {
         return Err(EEXIST.into());
     }
     named.insert(item);

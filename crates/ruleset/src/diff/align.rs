@@ -1,5 +1,6 @@
 //! Alignment of two lists: which items stay, so that as few as possible come and go.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::{Hash, Hasher};
 
@@ -10,8 +11,8 @@ use crate::expr::Program;
 const PAIRS: usize = 4_000_000;
 
 /// The pairs of indices of programs that stay: a longest common subsequence, both indices growing.
-pub(super) fn align(old: &[&Program], new: &[&Program]) -> Vec<(usize, usize)> {
-    let same = |(a, b): &(&&Program, &&Program)| a.same(b);
+pub(super) fn align<P: Borrow<Program>>(old: &[P], new: &[P]) -> Vec<(usize, usize)> {
+    let same = |(a, b): &(&P, &P)| (*a).borrow().same((*b).borrow());
     let head = old.iter().zip(new).take_while(same).count();
     let (old_rest, new_rest) = (&old[head..], &new[head..]);
     let tail = old_rest.iter().rev().zip(new_rest.iter().rev()).take_while(same).count();
@@ -26,7 +27,7 @@ pub(super) fn align(old: &[&Program], new: &[&Program]) -> Vec<(usize, usize)> {
 
 /// Hunt and Szymanski, "A fast algorithm for computing longest common subsequences", 1977: the longest rising chain
 /// through all pairs of equal items, in O((n + pairs) log n).
-fn longest_common(old: &[&Program], new: &[&Program]) -> Vec<(usize, usize)> {
+fn longest_common<P: Borrow<Program>>(old: &[P], new: &[P]) -> Vec<(usize, usize)> {
     let places = places(old, new);
     // The last pair of the best chain of each length, and each pair's predecessor.
     let mut ends: Vec<usize> = Vec::new();
@@ -55,14 +56,15 @@ fn longest_common(old: &[&Program], new: &[&Program]) -> Vec<(usize, usize)> {
 }
 
 /// For each old item the indices of its equals in the new list, rising.
-fn places(old: &[&Program], new: &[&Program]) -> Vec<Vec<usize>> {
+fn places<P: Borrow<Program>>(old: &[P], new: &[P]) -> Vec<Vec<usize>> {
     let mut by_program: HashMap<Behaviour<'_>, (Vec<usize>, usize)> = HashMap::new();
     for (j, program) in new.iter().enumerate() {
-        by_program.entry(Behaviour(program)).or_default().0.push(j);
+        by_program.entry(Behaviour(program.borrow())).or_default().0.push(j);
     }
-    let pairs: usize = old.iter().filter_map(|program| Some(by_program.get(&Behaviour(program))?.0.len())).sum();
+    let pairs: usize =
+        old.iter().filter_map(|program| Some(by_program.get(&Behaviour((*program).borrow()))?.0.len())).sum();
     old.iter()
-        .map(|program| match by_program.get_mut(&Behaviour(program)) {
+        .map(|program| match by_program.get_mut(&Behaviour(program.borrow())) {
             None => Vec::new(),
             Some((places, _)) if pairs <= PAIRS => places.clone(),
             Some((places, used)) => {

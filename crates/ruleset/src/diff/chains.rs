@@ -1,12 +1,13 @@
 //! Chains side by side, and their rules.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::align::align;
-use super::compare::same_hook;
+use super::compare::{as_told, has_statements, same_hook};
 use super::{ChainChange, ChainDiff, ChainHead, Change, RuleEdit};
 use crate::expr::{Program, Reference};
-use crate::ir::{BaseChain, ChainName};
+use crate::ir::{BaseChain, ChainName, SetName};
 use crate::live::{LiveChain, LiveTable};
 use crate::lower::{LoweredChain, LoweredTable};
 
@@ -17,14 +18,14 @@ pub(super) type Rebuilt = HashSet<Reference>;
 pub(super) fn added(chain: &LoweredChain) -> ChainDiff {
     let new = programs(chain);
     let change = ChainChange::Whole(Change::Added(wanted_head(chain)));
-    chain_diff(chain.name.clone(), change, 0, new.len(), edits(&[], &new, Going::All))
+    chain_diff(chain.name.clone(), change, 0, new.len(), edits((&[], &new), Going::All, |_| false))
 }
 
 /// A chain that goes.
 pub(super) fn removed(chain: &LiveChain) -> ChainDiff {
     let old = live_rules(chain);
     let change = ChainChange::Whole(Change::Removed(live_head(chain)));
-    chain_diff(chain.name.clone(), change, old.len(), 0, edits(&old, &[], Going::All))
+    chain_diff(chain.name.clone(), change, old.len(), 0, edits((&old, &[]), Going::All, |_| false))
 }
 
 /// The chains that go or are made anew.
@@ -38,15 +39,21 @@ pub(super) fn rebuilt(live: &LiveTable, wanted: &LoweredTable) -> Rebuilt {
 
 /// The chains that differ: those that go in the live order, then the others in the wanted order.
 pub(super) fn diff(live: &LiveTable, wanted: &LoweredTable, rebuilt: &Rebuilt) -> Vec<ChainDiff> {
+    let sets = &wanted.sets;
     let gone = live.chains.iter().filter(|chain| !wanted.chains.contains(&chain.name)).map(removed);
     let rest = wanted.chains.iter().filter_map(|wanted| match live.chains.find(&wanted.name) {
         None => Some(added(wanted)),
-        Some(live) => changed(live, wanted, rebuilt),
+        Some(live) => changed(live, wanted, rebuilt, |name| has_statements(sets.find(name))),
     });
     gone.chain(rest).collect()
 }
 
-fn changed(live: &LiveChain, wanted: &LoweredChain, rebuilt: &Rebuilt) -> Option<ChainDiff> {
+fn changed(
+    live: &LiveChain,
+    wanted: &LoweredChain,
+    rebuilt: &Rebuilt,
+    has_statements: impl Fn(&SetName) -> bool,
+) -> Option<ChainDiff> {
     let (old, new) = (live_rules(live), programs(wanted));
     let (change, going) = if same_hook(live.base.as_ref(), wanted.base.as_ref()) {
         (policy_change(live.base.as_ref(), wanted.base.as_ref()), Going::Users(rebuilt))
@@ -54,7 +61,7 @@ fn changed(live: &LiveChain, wanted: &LoweredChain, rebuilt: &Rebuilt) -> Option
         let (from, to) = (live_head(live), wanted_head(wanted));
         (ChainChange::Whole(Change::Changed { from, to }), Going::All)
     };
-    let edits = edits(&old, &new, going);
+    let edits = edits((&old, &new), going, has_statements);
     let differs = change != ChainChange::Rules || !edits.is_empty();
     differs.then(|| chain_diff(wanted.name.clone(), change, old.len(), new.len(), edits))
 }
@@ -95,10 +102,18 @@ enum Going<'a> {
     Users(&'a Rebuilt),
 }
 
-/// The edits that lead from `old` to `new`, in the order of the rules.
-fn edits(old: &[(u64, &Program)], new: &[&Program], going: Going<'_>) -> Vec<RuleEdit> {
+fn told<'a>(programs: &[&'a Program], has_statements: impl Fn(&SetName) -> bool) -> Vec<Cow<'a, Program>> {
+    programs.iter().map(|program| as_told(program, &has_statements)).collect()
+}
+
+/// The edits that lead from the old rules to the new ones, in their order.
+fn edits(
+    (old, new): (&[(u64, &Program)], &[&Program]),
+    going: Going<'_>,
+    has_statements: impl Fn(&SetName) -> bool,
+) -> Vec<RuleEdit> {
     let old_programs: Vec<&Program> = old.iter().map(|(_, program)| *program).collect();
-    let pairs = align(&old_programs, new);
+    let pairs = align(&told(&old_programs, &has_statements), &told(new, &has_statements));
     let mut script = Script { edits: Vec::new(), old: &old_programs, new, at: (0, 0), going };
     for (i, j) in pairs {
         script.gap(i, j);
@@ -215,7 +230,11 @@ mod tests {
             Change::Removed(program) => format!("-{}@{}", letter(program), handle(&edit)),
             Change::Changed { to, .. } => format!("~{}@{}", letter(to), handle(&edit)),
         };
-        edits(&old, &new, Going::Users(&Rebuilt::new())).into_iter().map(text).collect::<Vec<_>>().join(" ")
+        edits((&old, &new), Going::Users(&Rebuilt::new()), |_| false)
+            .into_iter()
+            .map(text)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]

@@ -1,7 +1,10 @@
 //! Whether what is live is as it is wanted.
 
+use std::borrow::Cow;
+
 use crate::expr::state::{all_same, same_quota, same_statement};
-use crate::ir::{AnySet, BaseChain, DeviceName, Element, Flowtable, Object, ObjectKind, SetFlags, SetSpec};
+use crate::expr::{Expr, Program, SetUse};
+use crate::ir::{AnySet, BaseChain, DeviceName, Element, Flowtable, Object, ObjectKind, SetFlags, SetName, SetSpec};
 use crate::live::Live;
 
 /// The size the kernel gives a dynamic set that declares none.
@@ -37,6 +40,32 @@ fn holds(live: Option<u32>, wanted: Option<u32>, dynamic: bool) -> bool {
         (Some(live), Some(wanted)) => live >= wanted,
         (Some(live), None) => dynamic && live >= DYNAMIC_SIZE,
     }
+}
+
+/// A rule as the kernel tells of it: what packets put into a set that has statements gets those, and the kernel does not
+/// repeat what the rule says of it (`nft_dynset_dump`, net/netfilter/nft_dynset.c).
+pub(super) fn as_told<'a>(program: &'a Program, has_statements: impl Fn(&SetName) -> bool) -> Cow<'a, Program> {
+    let unsaid = |expr: &Expr| match expr {
+        Expr::Dynset { set: SetUse::Named(name), exprs, .. } => !exprs.is_empty() && has_statements(name),
+        _ => false,
+    };
+    if !program.exprs.iter().any(unsaid) {
+        return Cow::Borrowed(program);
+    }
+    let mut told = program.clone();
+    for expr in &mut told.exprs {
+        if unsaid(expr)
+            && let Expr::Dynset { exprs, .. } = expr
+        {
+            exprs.clear();
+        }
+    }
+    Cow::Owned(told)
+}
+
+/// Whether the set of that name has statements.
+pub(super) fn has_statements(set: Option<&AnySet>) -> bool {
+    set.is_some_and(|set| !set.spec().statements.is_empty())
 }
 
 /// Whether two objects are the same but for their state.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::chains::{Rebuilt, set_handles};
-use super::compare::is_passing;
+use super::compare::{as_told, has_statements, is_passing};
 use super::{ChainChange, ChainDiff, Change, Diff, RuleEdit, SetDiff, TableChange, TableDiff};
 use crate::expr::Reference;
 use crate::ir::{AnySet, ChainName, Element, HasName, SetName, TableId};
@@ -186,8 +186,12 @@ fn locate_table(diff: &mut TableDiff, live: &Live, drift: &mut Vec<Drift>) {
             drift.push(Drift::Chain { table: diff.id.clone(), chain: chain.name.clone() });
             continue;
         };
+        let has_statements = |set: &SetName| has_statements(table.sets.find(set).map(|live| &live.set));
         let is_there = |edit: &RuleEdit| match edit.rule.before() {
-            Some(program) => live.rules.get(edit.old).is_some_and(|rule| rule.program.same(program)),
+            Some(program) => live
+                .rules
+                .get(edit.old)
+                .is_some_and(|rule| as_told(&rule.program, has_statements).same(&as_told(program, has_statements))),
             None => true,
         };
         drift.extend(chain.rules.iter().filter(|edit| !is_there(edit)).map(|edit| Drift::Rule {

@@ -100,10 +100,10 @@ fn changes<L, T>(
 ) -> Vec<Change<T>>
 where
     T: HasName + Clone,
-    L: HasName<Name = T::Name>,
+    L: HasName<Key = T::Key>,
 {
-    let gone = live.iter().filter(|it| !wanted.contains(it.name())).map(|it| Change::Removed(bare(it).clone()));
-    let rest = wanted.iter().filter_map(|it| match live.find(it.name()).map(&bare) {
+    let gone = live.iter().filter(|it| !wanted.contains(&it.key())).map(|it| Change::Removed(bare(it).clone()));
+    let rest = wanted.iter().filter_map(|it| match live.find(&it.key()).map(&bare) {
         None => Some(Change::Added(it.clone())),
         Some(there) if same(there, it) => None,
         Some(there) => Some(Change::Changed { from: there.clone(), to: it.clone() }),

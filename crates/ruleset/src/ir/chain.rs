@@ -395,8 +395,12 @@ impl Chain {
 
 impl HasName for Chain {
     type Name = ChainName;
+    type Key = ChainName;
     fn name(&self) -> &ChainName {
         &self.name
+    }
+    fn key(&self) -> ChainName {
+        self.name().clone()
     }
 }
 

@@ -50,7 +50,7 @@ pub use interfaces::UnknownInterface;
 pub use name::{ChainName, Comment, DeviceName, NameError, ObjectName, SetName, TableName};
 pub use named::{HasName, Named};
 pub use normal::normal;
-pub use object::{Flowtable, Object, ObjectKind, ObjectType, Quota};
+pub use object::{Flowtable, Object, ObjectKind, ObjectType, Quota, timeouts};
 pub use opaque::{Dialect, Opaque};
 pub use payload::{FieldSpec, Header, Payload, PayloadBase, PayloadField};
 pub use rule::{Provenance, Rule};

@@ -11,28 +11,33 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub trait HasName {
     /// The type of the name.
     type Name: Clone + Eq + Ord + Hash;
+    /// What it is found by: its name, and whatever else tells it from another of that name.
+    type Key: Clone + Eq + Ord + Hash;
 
-    /// The name it is found by.
+    /// Its name.
     fn name(&self) -> &Self::Name;
+
+    /// What it is found by.
+    fn key(&self) -> Self::Key;
 }
 
-/// Things in the order they were declared, found by name in constant time.
+/// Things in the order they were declared, found by name (objects: by type and name) in constant time.
 ///
 /// The order is part of the value: base chains of equal priority run in the order of their registration.
 #[derive(Clone, Debug)]
-pub struct Named<T: HasName>(IndexMap<T::Name, T>);
+pub struct Named<T: HasName>(IndexMap<T::Key, T>);
 
 impl<T: HasName> Named<T> {
     /// Adds `item` at the end, or puts it in the place of the one of the same name, which is returned.
     pub fn insert(&mut self, item: T) -> Option<T> {
-        self.0.insert(item.name().clone(), item)
+        self.0.insert(item.key(), item)
     }
 
     /// The item of that name.
     pub fn find<Q>(&self, name: &Q) -> Option<&T>
     where
         Q: ?Sized + Hash + Eq,
-        T::Name: Borrow<Q>,
+        T::Key: Borrow<Q>,
     {
         self.0.get(name)
     }
@@ -41,7 +46,7 @@ impl<T: HasName> Named<T> {
     pub fn find_mut<Q>(&mut self, name: &Q) -> Option<&mut T>
     where
         Q: ?Sized + Hash + Eq,
-        T::Name: Borrow<Q>,
+        T::Key: Borrow<Q>,
     {
         self.0.get_mut(name)
     }
@@ -50,7 +55,7 @@ impl<T: HasName> Named<T> {
     pub fn remove<Q>(&mut self, name: &Q) -> Option<T>
     where
         Q: ?Sized + Hash + Eq,
-        T::Name: Borrow<Q>,
+        T::Key: Borrow<Q>,
     {
         self.0.shift_remove(name)
     }
@@ -59,7 +64,7 @@ impl<T: HasName> Named<T> {
     pub fn contains<Q>(&self, name: &Q) -> bool
     where
         Q: ?Sized + Hash + Eq,
-        T::Name: Borrow<Q>,
+        T::Key: Borrow<Q>,
     {
         self.0.contains_key(name)
     }
@@ -129,7 +134,7 @@ impl<T: HasName> Extend<T> for Named<T> {
 
 impl<T: HasName> IntoIterator for Named<T> {
     type Item = T;
-    type IntoIter = std::iter::Map<indexmap::map::IntoIter<T::Name, T>, fn((T::Name, T)) -> T>;
+    type IntoIter = std::iter::Map<indexmap::map::IntoIter<T::Key, T>, fn((T::Key, T)) -> T>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter().map(|(_, item)| item)
@@ -138,7 +143,7 @@ impl<T: HasName> IntoIterator for Named<T> {
 
 impl<'a, T: HasName> IntoIterator for &'a Named<T> {
     type Item = &'a T;
-    type IntoIter = indexmap::map::Values<'a, T::Name, T>;
+    type IntoIter = indexmap::map::Values<'a, T::Key, T>;
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.values()

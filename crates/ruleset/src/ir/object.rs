@@ -54,6 +54,11 @@ impl ObjectType {
         Self::TABLE.iter().find(|row| row.1 == number).map(|row| row.0)
     }
 
+    /// The type of that keyword.
+    pub fn from_keyword(keyword: &str) -> Option<Self> {
+        Self::TABLE.iter().find(|row| row.2 == keyword).map(|row| row.0)
+    }
+
     /// nft's keyword.
     pub fn keyword(self) -> &'static str {
         Self::TABLE.iter().find(|row| row.0 == self).map_or("", |row| row.2)
@@ -81,7 +86,7 @@ pub struct Quota {
 /// A named stateful object.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Object {
-    /// Its name, unique in its table among objects of its type. This crate keeps names unique among all objects.
+    /// Its name, unique in its table among objects of its type.
     pub name: ObjectName,
     /// What it is.
     pub kind: ObjectKind,
@@ -116,7 +121,7 @@ pub enum ObjectKind {
         protocol: u8,
         /// The family it is for; that of the table if it is not written.
         l3proto: Option<Family>,
-        /// Seconds by the names of states, in nft's order.
+        /// Seconds by the names of states, in the order of [`timeouts`]; those that are not named have the times there.
         policy: Vec<(String, u32)>,
     },
     /// A connection conntrack is to expect.
@@ -163,10 +168,40 @@ impl ObjectKind {
     }
 }
 
+/// The states of conntrack in which connections of a protocol are forgotten after a while, in the order of the kernel's
+/// numbers from 1 (linux/netfilter/nfnetlink_cttimeout.h), and after how many seconds where nothing else is said
+/// (`nf_conntrack_proto_tcp.c`, `nf_conntrack_proto_udp.c`).
+pub const fn timeouts(protocol: u8) -> &'static [(&'static str, u32)] {
+    match protocol {
+        6 => &[
+            ("syn_sent", 120),
+            ("syn_recv", 60),
+            ("established", 432_000),
+            ("fin_wait", 120),
+            ("close_wait", 60),
+            ("last_ack", 30),
+            ("time_wait", 120),
+            ("close", 10),
+            ("syn_sent2", 120),
+            ("retrans", 300),
+            ("unack", 300),
+        ],
+        17 => &[("unreplied", 30), ("replied", 120)],
+        _ => &[],
+    }
+}
+
 impl Object {
-    /// The object in a table of that family, which is then the one it is for where none is written.
+    /// The object as a table of that family holds it: for that family where none is written, and without what goes
+    /// without saying.
     #[must_use]
     pub fn of_family(mut self, family: Family) -> Self {
+        if let ObjectKind::CtTimeout { protocol, policy, .. } = &mut self.kind {
+            let known = timeouts(*protocol);
+            let place = |state: &str| known.iter().position(|(name, _)| *name == state);
+            policy.retain(|(state, seconds)| !known.contains(&(state.as_str(), *seconds)));
+            policy.sort_by_key(|(state, _)| place(state));
+        }
         if let ObjectKind::CtHelper { l3proto, .. }
         | ObjectKind::CtTimeout { l3proto, .. }
         | ObjectKind::CtExpectation { l3proto, .. } = &mut self.kind
@@ -179,8 +214,12 @@ impl Object {
 
 impl HasName for Object {
     type Name = ObjectName;
+    type Key = (ObjectType, ObjectName);
     fn name(&self) -> &ObjectName {
         &self.name
+    }
+    fn key(&self) -> (ObjectType, ObjectName) {
+        (self.kind.object_type(), self.name().clone())
     }
 }
 
@@ -208,7 +247,11 @@ impl Flowtable {
 
 impl HasName for Flowtable {
     type Name = ObjectName;
+    type Key = ObjectName;
     fn name(&self) -> &ObjectName {
         &self.name
+    }
+    fn key(&self) -> ObjectName {
+        self.name().clone()
     }
 }

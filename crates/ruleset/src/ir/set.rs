@@ -476,8 +476,12 @@ impl AnySet {
 
 impl HasName for AnySet {
     type Name = SetName;
+    type Key = SetName;
     fn name(&self) -> &SetName {
         &self.spec().name
+    }
+    fn key(&self) -> SetName {
+        self.name().clone()
     }
 }
 

@@ -66,8 +66,12 @@ pub struct LoweredChain {
 
 impl HasName for LoweredChain {
     type Name = ChainName;
+    type Key = ChainName;
     fn name(&self) -> &ChainName {
         &self.name
+    }
+    fn key(&self) -> ChainName {
+        self.name().clone()
     }
 }
 

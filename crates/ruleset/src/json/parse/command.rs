@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::fields::{self, Fields};
 use super::{Reader, Result, Trouble};
-use crate::ir::{Chain, ChainName, Family, Ruleset, SetName, Table, TableId, Verb};
+use crate::ir::{Chain, ChainName, Family, ObjectName, ObjectType, Ruleset, SetName, Table, TableId, Verb};
 
 /// The newest schema that is understood (`JSON_SCHEMA_VERSION`, src/json.h).
 const SCHEMA: u64 = 1;
@@ -151,7 +151,10 @@ impl Reader<'_> {
             ("set" | "map" | "meter", _) => table.sets.remove(name).is_some(),
             ("flowtable", Verb::Delete | Verb::Destroy) => table.flowtables.remove(name).is_some(),
             (_, Verb::Flush) => return Err(Trouble::wrong(item, format!("a {kind} cannot be flushed"))),
-            _ => table.objects.remove(name).is_some(),
+            _ => match (ObjectType::from_keyword(kind), ObjectName::new(name)) {
+                (Some(kind), Ok(name)) => table.objects.remove(&(kind, name)).is_some(),
+                _ => false,
+            },
         };
         match found || verb == Verb::Destroy {
             true => Ok(()),

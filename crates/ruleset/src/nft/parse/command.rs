@@ -416,7 +416,7 @@ impl Parser<'_> {
         match verb {
             Verb::Delete | Verb::Destroy => {
                 if let Some(table) = self.ruleset.find_mut(&id) {
-                    table.objects.remove(&name);
+                    table.objects.remove(&(object, name));
                 }
                 Ok(())
             }

@@ -46,10 +46,12 @@ fn body(out: Out<'_>, kind: &ObjectKind) -> fmt::Result {
         ObjectKind::CtTimeout { protocol, l3proto, policy } => {
             writeln!(out, "\t\tprotocol {}", Value::new(DataType::InetProto, [*protocol]))?;
             family(out, *l3proto)?;
+            if policy.is_empty() {
+                return Ok(());
+            }
+            // nft 1.0 reads no units here.
             out.write_str("\t\tpolicy = { ")?;
-            join(out, ", ", policy, |out, (state, seconds)| {
-                write!(out, "{state} : {}", symbol::duration(u64::from(*seconds) * 1000))
-            })?;
+            join(out, ", ", policy, |out, (state, seconds)| write!(out, "{state} : {seconds}"))?;
             out.write_str(" }\n")
         }
         ObjectKind::CtExpectation { protocol, l3proto, dport, timeout_ms, size } => {
