@@ -3,6 +3,7 @@
 //! Nothing here touches the namespace the tests were started in. Everything works as root, and as an ordinary user
 //! where user namespaces are allowed.
 
+mod cluster;
 mod command;
 pub mod laws;
 mod privilege;
@@ -11,6 +12,7 @@ mod spread;
 mod topology;
 mod traffic;
 
+pub use cluster::Cluster;
 pub use command::{Output, STATE, binary, rulectl, run, try_run};
 pub use privilege::{kernel_tests, prepare};
 pub use spread::{Spread, chi_squared_bound};

@@ -29,7 +29,7 @@ pub struct Host {
 }
 
 impl Host {
-    fn new(name: &str, ipv4: Ipv4Addr, ipv6: Ipv6Addr) -> Self {
+    pub(crate) fn new(name: &str, ipv4: Ipv4Addr, ipv6: Ipv6Addr) -> Self {
         let netns = Netns::new().expect("a network namespace");
         Self { name: name.to_owned(), netns, ipv4, ipv6 }
     }

@@ -102,24 +102,31 @@ impl Host {
     /// # Errors
     /// How it failed.
     pub fn ask(&self, transport: Transport, to: SocketAddr) -> Result<Answer, Failure> {
-        self.run(move || match transport {
-            Transport::Tcp => ask_tcp(to).map(|conversation| conversation.answer),
-            Transport::Udp => ask_udp(to),
-            Transport::Sctp => sctp::ask(to, PATIENCE),
+        self.run(move || ask(transport, to, PATIENCE))
+    }
+
+    /// Asks again and again, until `enough` of the answers so far, or `most` times; waits no longer than `patience` for
+    /// each. Gives the answers.
+    pub fn ask_until(
+        &self,
+        transport: Transport,
+        to: SocketAddr,
+        patience: Duration,
+        most: usize,
+        enough: impl Fn(&[Result<Answer, Failure>]) -> bool + Send,
+    ) -> Vec<Result<Answer, Failure>> {
+        self.run(move || {
+            let mut answers = Vec::new();
+            while answers.len() < most && !enough(&answers) {
+                answers.push(ask(transport, to, patience));
+            }
+            answers
         })
     }
 
     /// Asks `count` times, one after the other, in one thread.
     pub fn ask_often(&self, transport: Transport, to: SocketAddr, count: usize) -> Vec<Result<Answer, Failure>> {
-        self.run(move || {
-            (0..count)
-                .map(|_| match transport {
-                    Transport::Tcp => ask_tcp(to).map(|conversation| conversation.answer),
-                    Transport::Udp => ask_udp(to),
-                    Transport::Sctp => sctp::ask(to, PATIENCE),
-                })
-                .collect()
-        })
+        self.run(move || (0..count).map(|_| ask(transport, to, PATIENCE)).collect())
     }
 
     /// Opens a connection that stays.
@@ -127,7 +134,7 @@ impl Host {
     /// # Errors
     /// How it failed.
     pub fn converse(&self, to: SocketAddr) -> Result<Conversation, Failure> {
-        self.run(move || ask_tcp(to))
+        self.run(move || ask_tcp(to, PATIENCE))
     }
 }
 
@@ -165,9 +172,17 @@ fn serve_udp(socket: &UdpSocket, name: &str) {
     }
 }
 
-fn ask_tcp(to: SocketAddr) -> Result<Conversation, Failure> {
-    let stream = TcpStream::connect_timeout(&to, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
+fn ask(transport: Transport, to: SocketAddr, patience: Duration) -> Result<Answer, Failure> {
+    match transport {
+        Transport::Tcp => ask_tcp(to, patience).map(|conversation| conversation.answer),
+        Transport::Udp => ask_udp(to, patience),
+        Transport::Sctp => sctp::ask(to, patience),
+    }
+}
+
+fn ask_tcp(to: SocketAddr, patience: Duration) -> Result<Conversation, Failure> {
+    let stream = TcpStream::connect_timeout(&to, patience)?;
+    stream.set_read_timeout(Some(patience))?;
     stream.set_nodelay(true)?;
     let mut stream = BufReader::new(stream);
     let mut greeting = String::new();
@@ -176,11 +191,11 @@ fn ask_tcp(to: SocketAddr) -> Result<Conversation, Failure> {
 }
 
 /// Asks by UDP. A rejection may be rate limited by the kernel, so the question is repeated.
-fn ask_udp(to: SocketAddr) -> Result<Answer, Failure> {
+fn ask_udp(to: SocketAddr, patience: Duration) -> Result<Answer, Failure> {
     let any: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
     let socket = UdpSocket::bind((any, 0))?;
     socket.connect(to)?;
-    socket.set_read_timeout(Some(PATIENCE / 10))?;
+    socket.set_read_timeout(Some(patience / 10))?;
     let start = Instant::now();
     let mut packet = [0; 512];
     loop {
@@ -188,7 +203,7 @@ fn ask_udp(to: SocketAddr) -> Result<Answer, Failure> {
         match socket.recv(&mut packet) {
             Ok(len) => return parse_greeting(&String::from_utf8_lossy(&packet[..len])),
             Err(error) => match Failure::from(error) {
-                Failure::TimedOut if start.elapsed() < PATIENCE => {}
+                Failure::TimedOut if start.elapsed() < patience => {}
                 failure => return Err(failure),
             },
         }

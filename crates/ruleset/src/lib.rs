@@ -9,6 +9,7 @@
 //! - [`live`]: what a kernel holds, with handles and a generation; [`flow`]: the conversations it tracks.
 //! - [`service`]: service maps (virtual IP:port → endpoints) and their layouts.
 //! - [`nft`], [`json`], [`iptables`]: the text forms.
+//! - [`walk`]: what rules do with a packet.
 //! - [`diff`] / [`plan`]: the least change from live to desired, and its ordered, invertible steps.
 
 #![forbid(unsafe_code)]
@@ -27,3 +28,4 @@ pub mod plan;
 pub mod service;
 pub mod text;
 pub mod userdata;
+pub mod walk;
