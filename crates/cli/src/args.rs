@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Delete(Delete),
     /// List tables as they are in the kernel.
     Show(Show),
+    /// Take services over from kube-proxy without a moment in which nobody serves them.
+    Migrate(Migrate),
     /// Look after tracked connections: those that go where the rules would not send them any more.
     Conntrack(Conntrack),
     /// Read rulesets and print them in their canonical form, as nft lists them.
@@ -478,6 +480,69 @@ impl FlowProtocols {
             Self::None => &[],
         }
     }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Migrate {
+    /// Service maps: rulectl's own YAML or JSON, or Kubernetes objects. `-` is standard input. Several make one map.
+    #[arg(required = true, value_name = "MAP")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The name of the tables, one for each family.
+    #[arg(long, value_name = "NAME", default_value = service::DEFAULT_TABLE)]
+    pub(crate) table: TableName,
+
+    /// How services become rules.
+    #[arg(long, value_name = "LAYOUT")]
+    pub(crate) layout: Option<LayoutArg>,
+
+    #[command(flatten)]
+    pub(crate) node: Node,
+
+    /// Whose rules are to be looked for: `kube-proxy` in any of its modes, or `iptables` for its chains alone.
+    #[arg(long, value_name = "WHOSE", default_value = "kube-proxy")]
+    pub(crate) from: MigrateFrom,
+
+    /// Remove its rules too: those in nf_tables by the very batch that makes ours, those in x_tables after it. Without
+    /// this, ours decide and its rules stay. What is the kubelet's or anybody else's stays in any case.
+    #[arg(long)]
+    pub(crate) remove: bool,
+
+    /// Remove its rules also if it serves what the map does not.
+    #[arg(long, requires = "remove")]
+    pub(crate) abandon: bool,
+
+    /// Change nothing: show what would be, and have the kernel try it.
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    /// The network namespace to work in: a name (see `ip netns`) or a path. The current one if not given.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) netns: Option<String>,
+
+    /// Of which protocols tracked connections are deleted afterwards, if they go where no service sends them any more.
+    #[arg(long, value_name = "PROTOCOLS", default_value = "udp")]
+    pub(crate) conntrack: FlowProtocols,
+
+    #[command(flatten)]
+    pub(crate) journal: Journal,
+}
+
+impl Migrate {
+    /// What rules are wanted.
+    pub(crate) fn source(&self) -> Source {
+        let Self { files, table, layout, node, .. } = self;
+        let (files, table, node) = (files.clone(), table.clone(), node.clone());
+        Source { files, from: SourceForm::Map, table, layout: *layout, node }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum MigrateFrom {
+    /// Its tables of nftables, and its chains in those of iptables.
+    KubeProxy,
+    /// Its chains in the tables of iptables, legacy or nf_tables.
+    Iptables,
 }
 
 #[derive(Debug, Args)]

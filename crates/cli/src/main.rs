@@ -18,6 +18,7 @@ mod plan_file;
 mod report;
 mod restore;
 mod target;
+mod theirs;
 
 use std::process::ExitCode;
 
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
         Command::Keep(args) => keeper::run(args),
         Command::Delete(args) => command::delete::run(args, &terminal),
         Command::Show(args) => command::show::run(args, &terminal),
+        Command::Migrate(args) => command::migrate::run(args, &terminal),
         Command::Conntrack(args) => command::conntrack::run(args, &terminal),
         Command::Parse(args) => command::parse::run(args, &terminal),
         Command::Fmt(args) => command::fmt::run(args, &terminal),

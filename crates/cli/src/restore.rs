@@ -52,6 +52,35 @@ struct Step {
     plan: IptablesPlan,
 }
 
+/// All back ends of iptables and families.
+pub(crate) fn variants() -> impl Iterator<Item = (Backend, Family)> {
+    let backends = [Backend::IptablesLegacy, Backend::IptablesNft];
+    backends.into_iter().flat_map(|backend| [Family::Ip, Family::Ip6].map(|family| (backend, family)))
+}
+
+/// What people call a back end of a family.
+pub(crate) fn name(backend: Backend, family: Family) -> String {
+    Tools { backend, family }.program("restore").trim_end_matches("-restore").to_owned()
+}
+
+/// The rules of a back end and family; `None` where its tools are not there, so nobody can have made any with them, or
+/// print what cannot be read.
+pub(crate) fn live(backend: Backend, family: Family) -> Option<IptablesRuleset> {
+    let tools = Tools { backend, family };
+    let text = tools.save().inspect_err(|failure| tracing::info!("{failure}")).ok()?;
+    let parsed = iptables::parse(&tools.program("save"), &text, family);
+    parsed.problems.iter().for_each(|problem| tracing::warn!("{problem}"));
+    parsed.problems.is_empty().then(|| parsed.text.ruleset())
+}
+
+/// Has a plan carried out, after it was tested.
+pub(crate) fn run(backend: Backend, family: Family, plan: &IptablesPlan) -> Result<(), Failure> {
+    let text = plan.text().to_string();
+    let tools = Tools { backend, family };
+    tools.restore(&text, true)?;
+    tools.restore(&text, false)
+}
+
 pub(crate) fn apply(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure> {
     let Prepared { steps, map, served } = prepare(&args.source, &args.target, terminal)?;
     match args.dry_run {

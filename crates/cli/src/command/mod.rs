@@ -10,6 +10,7 @@ pub(crate) mod diff;
 pub(crate) mod fmt;
 pub(crate) mod log;
 pub(crate) mod man;
+pub(crate) mod migrate;
 pub(crate) mod parse;
 pub(crate) mod plan;
 pub(crate) mod show;

@@ -28,7 +28,7 @@ mod word;
 pub use head::{Address, Criterion};
 pub use name::ChainName;
 pub use parse::{Parsed, parse};
-pub use plan::{CHAIN_PREFIX, ChainChange, IptablesPlan, JumpChange, PlanConflict, TablePlan, delete, plan};
+pub use plan::{CHAIN_PREFIX, ChainChange, IptablesPlan, JumpChange, PlanConflict, TablePlan, delete, plan, remove};
 pub use probability::Probability;
 pub use rule::{MaskedMark, Rule, Target};
 pub use ruleset::{Chain, Family, IptablesRuleset, Policy, RestoreError, Table, TableName};

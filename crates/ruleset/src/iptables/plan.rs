@@ -84,9 +84,9 @@ pub fn plan(live: &IptablesRuleset, desired: &IptablesRuleset) -> Result<Iptable
     let names: BTreeSet<TableName> = live.tables.keys().chain(desired.tables.keys()).copied().collect();
     for name in names {
         let live = live.tables.get(&name).unwrap_or(&empty);
-        let desired = Ours::of(desired.tables.get(&name).unwrap_or(&empty));
-        check_references(name, live, &desired)?;
-        let live = Ours::of(live);
+        let desired = Ours::of(desired.tables.get(&name).unwrap_or(&empty), is_ours);
+        check_references(name, live, &desired, is_ours)?;
+        let live = Ours::of(live, is_ours);
         if name == TableName::Filter {
             (first, last) = live.refusing_steps(&desired);
         } else {
@@ -105,11 +105,30 @@ pub fn delete(live: &IptablesRuleset) -> Result<IptablesPlan, PlanConflict> {
     plan(live, &IptablesRuleset::default())
 }
 
+/// Plans that chains of somebody else go, and the rules of built-in chains that jump to them. Each table is one step; all
+/// that is left stays as it is.
+///
+/// # Errors
+/// A chain that would go is used by a rule of another chain that stays.
+pub fn remove(live: &IptablesRuleset, goes: impl Fn(&ChainName) -> bool) -> Result<IptablesPlan, PlanConflict> {
+    let mut steps = Vec::new();
+    for (name, table) in &live.tables {
+        check_references(*name, table, &Ours::default(), &goes)?;
+        steps.push(Ours::of(table, &goes).step(*name, &Ours::default()));
+    }
+    Ok(IptablesPlan { steps: steps.into_iter().filter(|step| !step.is_empty()).collect() })
+}
+
 fn is_ours(chain: &ChainName) -> bool {
     chain.as_str().starts_with(CHAIN_PREFIX)
 }
 
-fn check_references(name: TableName, live: &Table, desired: &Ours<'_>) -> Result<(), PlanConflict> {
+fn check_references(
+    name: TableName,
+    live: &Table,
+    desired: &Ours<'_>,
+    is_ours: impl Fn(&ChainName) -> bool,
+) -> Result<(), PlanConflict> {
     let others = live.chains.iter().filter(|(chain, _)| !is_ours(chain) && !chain.is_built_in());
     for (by, rule) in others.flat_map(|(by, chain)| chain.rules.iter().map(move |rule| (by, rule))) {
         let stale = rule.chain().filter(|chain| is_ours(chain) && !desired.chains.contains_key(*chain));
@@ -135,13 +154,13 @@ struct Ours<'a> {
 }
 
 impl<'a> Ours<'a> {
-    fn of(table: &'a Table) -> Self {
+    fn of(table: &'a Table, is_ours: impl Fn(&ChainName) -> bool) -> Self {
         let mut ours = Self::default();
         for (name, chain) in &table.chains {
             if is_ours(name) {
                 ours.chains.insert(name, chain.rules.iter().collect());
             } else if name.is_built_in() {
-                let jumps = chain.rules.iter().filter(|rule| rule.chain().is_some_and(is_ours)).collect();
+                let jumps = chain.rules.iter().filter(|rule| rule.chain().is_some_and(&is_ours)).collect();
                 ours.jumps.insert(name, jumps);
             }
         }

@@ -29,5 +29,5 @@ pub use map::{
 };
 pub use maps::{Change, Edit, Tracker, align};
 pub use read::{Input, NodeOverrides, json_schema, looks_like, print, read};
-pub use served::{served, served_by_iptables};
+pub use served::{frontends, frontends_of_chains, served, served_by_iptables};
 pub use stale::{ExpectedFlows, Stale};

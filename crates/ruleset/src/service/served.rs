@@ -5,9 +5,9 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use crate::iptables::matches::{Match, Ports};
-use crate::iptables::{self, Address, CHAIN_PREFIX, Criterion, IptablesRuleset, Rule};
+use crate::iptables::{self, Address, CHAIN_PREFIX, ChainName, Criterion, IptablesRuleset, Rule};
 use crate::ir::{Comment, DataKind, Family};
-use crate::live::Live;
+use crate::live::{Live, LiveTable};
 
 use super::{Frontend, Protocol, TABLE_COMMENT};
 
@@ -17,8 +17,12 @@ const PROTOCOLS: [Protocol; 3] = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp];
 /// others.
 pub fn served(live: &Live) -> Vec<Frontend> {
     let is_ours = |comment: &Comment| comment.as_str() == TABLE_COMMENT;
-    let tables = live.tables.values().filter(|table| table.comment.as_ref().is_some_and(is_ours));
-    let sets = tables.flat_map(|table| table.sets.iter().map(move |set| (table.id.family, &set.set)));
+    frontends(live.tables.values().filter(|table| table.comment.as_ref().is_some_and(is_ours)))
+}
+
+/// The frontends that tables serve, whoever made them, if their verdict maps have keys as ours and kube-proxy's do.
+pub fn frontends<'a>(tables: impl IntoIterator<Item = &'a LiveTable>) -> Vec<Frontend> {
+    let sets = tables.into_iter().flat_map(|table| table.sets.iter().map(move |set| (table.id.family, &set.set)));
     let mut frontends: Vec<_> = sets
         .filter(|(_, set)| set.data_kind() == DataKind::Verdict)
         .flat_map(|(family, set)| set.elements().iter().map(move |element| (family, element)))
@@ -31,9 +35,17 @@ pub fn served(live: &Live) -> Vec<Frontend> {
 
 /// The frontends that our chains serve.
 pub fn served_by_iptables(live: &IptablesRuleset, family: iptables::Family) -> Vec<Frontend> {
-    let chains = live.tables.values().flat_map(|table| &table.chains);
-    let ours = chains.filter(|(name, _)| name.as_str().starts_with(CHAIN_PREFIX));
-    let rules = ours.flat_map(|(_, chain)| &chain.rules);
+    frontends_of_chains(live, family, |name| name.as_str().starts_with(CHAIN_PREFIX))
+}
+
+/// The frontends that those chains serve, whoever made them.
+pub fn frontends_of_chains(
+    live: &IptablesRuleset,
+    family: iptables::Family,
+    serves: impl Fn(&ChainName) -> bool,
+) -> Vec<Frontend> {
+    let chains = live.tables.values().flat_map(|table| &table.chains).filter(|(name, _)| serves(name));
+    let rules = chains.flat_map(|(_, chain)| &chain.rules);
     let mut frontends: Vec<_> = rules.filter_map(|rule| frontend_of_rule(rule, family.into())).collect();
     frontends.sort_unstable();
     frontends.dedup();

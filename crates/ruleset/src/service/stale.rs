@@ -156,6 +156,11 @@ impl ExpectedFlows {
         self.frontends.insert(*frontend, Expected::new(endpoints, ranges));
     }
 
+    /// Whether a service is served there.
+    pub fn is_served(&self, frontend: &Frontend) -> bool {
+        self.frontends.contains_key(frontend)
+    }
+
     /// The protocols whose flows are looked at.
     pub fn protocols(&self) -> &[Protocol] {
         &self.protocols
