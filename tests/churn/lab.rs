@@ -102,7 +102,8 @@ impl Talker {
         self.ask_within(Duration::from_millis(150))
     }
 
-    fn ask_within(&self, patience: Duration) -> Result<String, Failure> {
+    /// Sends one packet and waits so long.
+    pub(crate) fn ask_within(&self, patience: Duration) -> Result<String, Failure> {
         self.0.set_read_timeout(Some(patience))?;
         self.0.send(b"who?")?;
         let mut packet = [0; 512];

@@ -13,7 +13,7 @@ use rulectl_netlink::{Conntrack, NetlinkKernel, Reconciler};
 use rulectl_ruleset::service::{
     CompileOptions, Endpoint, NodeSettings, Protocol, Service, ServiceMap, ServiceName, ServicePort,
 };
-use rulectl_tests::{Topology, Transport, run};
+use rulectl_tests::{Failure, Topology, Transport, run};
 
 use crate::lab::{POD_PORT, PORT, Talker};
 
@@ -67,6 +67,10 @@ struct Log {
     answers: Mutex<Vec<(usize, usize, [Instant; 2])>>,
     failures: Mutex<Vec<String>>,
     lines: AtomicUsize,
+    /// Flows that were deleted, and questions by UDP that were asked twice: an answer that is under way when its flow is
+    /// deleted is lost, as any packet of UDP may be.
+    deleted: AtomicUsize,
+    repeated: AtomicUsize,
 }
 
 impl Log {
@@ -191,7 +195,8 @@ fn churn() {
         scope.spawn(|| talk(&topology, &log, &done));
         scope.spawn(|| ask(&topology, &log, &done));
         let changed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            change(&topology, &mut reconciler, &mut world, &mut history, &mut last, Duration::from_secs(seconds))
+            let span = Duration::from_secs(seconds);
+            change(&topology, &log, &mut reconciler, &mut world, &mut history, &mut last, span)
         }));
         done.store(true, Ordering::Relaxed);
         changed.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -206,6 +211,7 @@ fn churn() {
 /// Makes changes at the rate, and cleans flows four times a second; how many changes in which time.
 fn change(
     topology: &Topology,
+    log: &Log,
     reconciler: &mut Reconciler<NetlinkKernel>,
     world: &mut World,
     history: &mut History,
@@ -230,7 +236,8 @@ fn change(
         }
         last.insert(number, service);
         if cleaned.elapsed() > Duration::from_millis(250) {
-            reconciler.clean_flows(&mut conntrack, |_, _| {}).expect("cleaned");
+            let cleaned_flows = reconciler.clean_flows(&mut conntrack, |_, _| {}).expect("cleaned");
+            log.deleted.fetch_add(cleaned_flows.deleted, Ordering::Relaxed);
             cleaned = Instant::now();
         }
     }
@@ -273,7 +280,14 @@ fn ask(topology: &Topology, log: &Log, done: &AtomicBool) {
     while !done.load(Ordering::Relaxed) {
         for (at, talker) in talkers.iter().enumerate() {
             let from = Instant::now();
-            match talker.ask() {
+            let answer = talker.ask_within(Duration::from_millis(500)).or_else(|failure| match failure {
+                Failure::TimedOut => {
+                    log.repeated.fetch_add(1, Ordering::Relaxed);
+                    talker.ask()
+                }
+                other => Err(other),
+            });
+            match answer {
                 Ok(server) => log.answered(at % USED, &server, [from, Instant::now()]),
                 Err(failure) => log.failed(format!("UDP to service {}: {failure:?}", at % USED)),
             }
@@ -292,15 +306,21 @@ fn report(topology: &Topology, log: &Log, history: &History, changes: u32, elaps
     let removals = history.0.values().flatten().filter(|(_, end)| end.is_some()).count();
     eprintln!(
         "{changes} changes in {elapsed:.1?} ({:.0} a second), {removals} endpoints removed from used services; {} answers, \
-         {} lines on long connections, {} failures, {late} by endpoints removed longer than {GRACE:?} before, \
+         {} lines on long connections, {} failures, {} flows deleted, {} questions repeated, {late} by endpoints removed longer than {GRACE:?} before, \
          {untranslated} packets untranslated",
         f64::from(changes) / elapsed.as_secs_f64(),
         answers.len(),
         log.lines.load(Ordering::Relaxed),
         failures.len(),
+        log.deleted.load(Ordering::Relaxed),
+        log.repeated.load(Ordering::Relaxed),
     );
     assert!(failures.is_empty(), "{failures:?}");
     assert_eq!((late, untranslated), (0, 0));
+    assert!(
+        log.repeated.load(Ordering::Relaxed) <= log.deleted.load(Ordering::Relaxed),
+        "only in-flight answers are lost"
+    );
     assert!(removals > 3 && answers.len() > 50 && log.lines.load(Ordering::Relaxed) > 50, "there was load");
     assert!(f64::from(changes) > elapsed.as_secs_f64() * f64::from(RATE) / 4.0, "changes were slow");
 }
