@@ -39,10 +39,20 @@ impl Tools {
         execute(&self.program("save"), &[], "")
     }
 
+    /// The text for the tool. For iptables-nft in parts: it would be busy with a whole table for minutes.
+    fn text(self, plan: &IptablesPlan) -> String {
+        /// Few enough to be quick, enough that a commit each costs little.
+        const CHAINS: usize = 256;
+        match self.backend {
+            Backend::IptablesNft => plan.clone().in_parts(CHAINS).text().to_string(),
+            _ => plan.text().to_string(),
+        }
+    }
+
     /// Has the tool read the text, and, unless it is a test, act on it.
     fn restore(self, text: &str, test: bool) -> Result<(), Failure> {
         let arguments: &[&str] = if test { &["--noflush", "-w", "--test"] } else { &["--noflush", "-w"] };
-        execute(&self.program("restore"), arguments, text).map(drop)
+        execute(&self.program("restore"), arguments, text).map(drop).map_err(|failure| blame(failure, text))
     }
 }
 
@@ -75,10 +85,24 @@ pub(crate) fn live(backend: Backend, family: Family) -> Option<IptablesRuleset> 
 
 /// Has a plan carried out, after it was tested.
 pub(crate) fn run(backend: Backend, family: Family, plan: &IptablesPlan) -> Result<(), Failure> {
-    let text = plan.text().to_string();
     let tools = Tools { backend, family };
+    let text = tools.text(plan);
     tools.restore(&text, true)?;
     tools.restore(&text, false)
+}
+
+/// The same failure with the line that the tool speaks of.
+fn blame(failure: Failure, text: &str) -> Failure {
+    let Failure::Program { program, message } = failure else { return failure };
+    let number = message.split("line ").nth(1).and_then(|rest| {
+        let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
+        digits.parse::<usize>().ok()?.checked_sub(1)
+    });
+    let message = match number.and_then(|number| text.lines().nth(number)) {
+        Some(line) => format!("{message}\n    {line}"),
+        None => message,
+    };
+    Failure::Program { program, message }
 }
 
 pub(crate) fn apply(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure> {
@@ -91,7 +115,7 @@ pub(crate) fn apply(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failu
         }
         Some(how) => {
             if how == DryRun::Kernel {
-                steps.iter().try_for_each(|step| step.tools.restore(&step.plan.text().to_string(), true))?;
+                steps.iter().try_for_each(|step| step.tools.restore(&step.tools.text(&step.plan), true))?;
             }
             terminal.print_diff(&render(&steps))?;
             terminal.note("dry run: nothing was changed");
@@ -177,9 +201,9 @@ fn commit(steps: &[Step], terminal: &Terminal) -> Result<(), Failure> {
     if steps.is_empty() {
         return terminal.print("no change\n");
     }
-    steps.iter().try_for_each(|step| step.tools.restore(&step.plan.text().to_string(), true))?;
+    steps.iter().try_for_each(|step| step.tools.restore(&step.tools.text(&step.plan), true))?;
     for step in steps {
-        step.tools.restore(&step.plan.text().to_string(), false)?;
+        step.tools.restore(&step.tools.text(&step.plan), false)?;
         terminal.print(&format!("{}: {}\n", step.tools.program("restore"), summary(&step.plan)))?;
     }
     Ok(())

@@ -17,6 +17,7 @@ mod laws;
 pub mod matches;
 mod name;
 mod parse;
+mod parts;
 mod plan;
 mod probability;
 mod rule;
