@@ -21,10 +21,16 @@ use rulectl_tests::kernel_tests;
 use walked::Walked;
 
 /// Layouts and programs that rows are checked with. A file or row may be for some of them only.
-const BACKENDS: [Backend; 1] = [Backend { name: "nft-maps", flags: &["--backend", "nft", "--layout", "maps"] }];
+const BACKENDS: [Backend; 4] = [
+    Backend { name: "nft-maps", flags: &["--backend", "nft", "--layout", "maps"] },
+    Backend { name: "nft-chains", flags: &["--backend", "nft", "--layout", "chains"] },
+    Backend { name: "iptables-legacy-chains", flags: &["--backend", "iptables-legacy"] },
+    Backend { name: "iptables-nft-chains", flags: &["--backend", "iptables-nft"] },
+];
 
 /// Layouts whose programs are walked in memory.
-const WALKED: [Walked; 1] = [Walked { name: "walk-maps", layout: Layout::Maps }];
+const WALKED: [Walked; 2] =
+    [Walked { name: "walk-maps", layout: Layout::Maps }, Walked { name: "walk-chains", layout: Layout::Chains }];
 
 fn main() -> ExitCode {
     kernel_tests(|| {
