@@ -14,6 +14,7 @@ fn main() -> ExitCode {
             ("reconcile", "6 messages"),
             ("fake_kernel", "6 messages"),
             ("snapshot", "10.244.0.99"),
+            ("guardian", "repaired: elements: 1 added\n"),
         ];
         tests.extend(examples.map(|(name, words)| Trial::test(name, move || example(name, words))));
         tests

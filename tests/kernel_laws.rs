@@ -20,6 +20,8 @@ fn main() -> ExitCode {
                 holds(laws::pairs(), laws::a_plan_leads_there_and_its_inverse_back)
             }),
             Trial::test("nothing_or_all", || holds(laws::pairs(), laws::nothing_or_all)),
+            Trial::test("any_step_may_be_wrong", || holds_for(24, laws::pairs(), laws::any_step_may_be_wrong)),
+            Trial::test("what_is_committed_is_heard", || holds(laws::pairs(), laws::what_is_committed_is_heard)),
             Trial::test("a_plan_leads_from_services_to_services_in_maps", || {
                 holds(laws::service_pairs(Layout::Maps), laws::a_plan_leads_there_and_its_inverse_back)
             }),
@@ -45,7 +47,16 @@ fn holds(
     states: impl Strategy<Value = (Lowered, Lowered)>,
     law: fn(&mut NetlinkKernel, &Lowered, &Lowered) -> Result<(), Broken>,
 ) -> Result<(), Failed> {
-    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    holds_for(Config::default().cases, states, law)
+}
+
+/// The same for so many random states.
+fn holds_for(
+    cases: u32,
+    states: impl Strategy<Value = (Lowered, Lowered)>,
+    law: fn(&mut NetlinkKernel, &Lowered, &Lowered) -> Result<(), Broken>,
+) -> Result<(), Failed> {
+    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let outcome =
         runner.run(&states, |(before, after)| law(&mut kernel(), &before, &after).map_err(TestCaseError::fail));
     Ok(outcome.map_err(|error| error.to_string())?)

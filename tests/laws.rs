@@ -159,3 +159,53 @@ proptest! {
             .map_err(TestCaseError::fail)?;
     }
 }
+
+#[test]
+fn any_error_at_any_step_changes_nothing() {
+    /// The largest of errno.h.
+    const LAST: i32 = 133;
+    let (before, after) = two_states();
+    let (mut kernel, plan) = planned(&before, &after);
+    let start = kernel.live().clone();
+    for step in 0..plan.steps.len() {
+        for errno in 1..=LAST {
+            kernel.fail_step(step, errno);
+            let Err(CommitError::Refused { refusals }) = kernel.commit(&plan) else { panic!("{step} {errno}") };
+            assert_eq!(refusals.iter().map(|it| (it.step, it.errno)).collect::<Vec<_>>(), [(step, errno)]);
+            assert!(!refusals[0].explanation.words.is_empty());
+            assert_eq!(*kernel.live(), start);
+        }
+    }
+    kernel.commit(&plan).unwrap();
+}
+
+#[test]
+fn any_step_may_be_wrong() {
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..24 {
+        let (before, after) = laws::pairs().new_tree(&mut runner).unwrap().current();
+        laws::any_step_may_be_wrong(&mut FakeKernel::new(), &before, &after).unwrap();
+    }
+}
+
+#[test]
+fn what_is_committed_is_heard() {
+    let mut runner = TestRunner::deterministic();
+    for _ in 0..50 {
+        let (before, after) = laws::pairs().new_tree(&mut runner).unwrap().current();
+        laws::what_is_committed_is_heard(&mut FakeKernel::new(), &before, &after).unwrap();
+    }
+}
+
+#[test]
+fn a_loss_is_told_and_others_are_heard() {
+    use rulectl_netlink::Event;
+    let mut kernel = FakeKernel::new();
+    let mut watch = kernel.watch().unwrap();
+    kernel.lose_events();
+    kernel.change_as("nft", |live| live.tables.clear());
+    assert_eq!(watch.try_next().unwrap(), Some(Event::Lost));
+    let Some(Event::Commit(commit)) = watch.try_next().unwrap() else { panic!() };
+    assert_eq!(commit.generation.process.as_deref(), Some("nft"));
+    assert_eq!(watch.wait(Some(std::time::Duration::from_millis(10))).unwrap(), None);
+}

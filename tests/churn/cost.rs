@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 
 use libtest_mimic::Trial;
-use rulectl_netlink::{Applied, CommitError, Kernel, NetlinkKernel, Netns, ReadError, Reconciler, Scope};
+use rulectl_netlink::{Applied, CommitError, Kernel, NetlinkKernel, Netns, ReadError, Reconciler, Scope, Watch};
 use rulectl_ruleset::ir::{Element, Key, TableId};
 use rulectl_ruleset::live::{Generation, Live};
 use rulectl_ruleset::plan::{Op, Plan, SetHead};
@@ -48,6 +48,10 @@ impl Kernel for Counting {
     fn commit(&mut self, plan: &Plan) -> Result<Applied, CommitError> {
         self.elements = plan.steps.iter().map(|step| elements(&step.op)).sum();
         self.kernel.commit(plan)
+    }
+
+    fn watch(&mut self) -> Result<Box<dyn Watch>, ReadError> {
+        self.kernel.watch()
     }
 }
 

@@ -1,10 +1,12 @@
 //! The netlink seam against the kernel and against nft, each test in network namespaces of its own.
 
 mod copies;
+mod explained;
 mod refusals;
 mod sandbox;
 mod steps;
 mod traps;
+mod watch;
 
 use std::process::ExitCode;
 
@@ -15,7 +17,10 @@ fn main() -> ExitCode {
     if traps::child() {
         return ExitCode::SUCCESS;
     }
-    kernel_tests(|| [copies::tests(), refusals::tests(), steps::tests(), traps::tests()].concat_all())
+    kernel_tests(|| {
+        [copies::tests(), explained::tests(), refusals::tests(), steps::tests(), traps::tests(), watch::tests()]
+            .concat_all()
+    })
 }
 
 /// Lists of tests as one.

@@ -54,14 +54,20 @@ fn busy_chain() {
     let found = complaints(&mut sandbox, vec![Op::DeleteChain { table: table(), chain: chain("used") }]);
     assert_eq!(
         found,
-        [("chain `used` of table `ip t`: Device or resource busy (os error 16)".to_owned(), 0, None, None)]
+        [(
+            "chain `used` of table `ip t`: it is in use (EBUSY); delete first the rules and elements that jump to it"
+                .to_owned(),
+            0,
+            None,
+            None
+        )]
     );
 }
 
 fn missing_table() {
     let mut sandbox = Sandbox::new();
     let found = complaints(&mut sandbox, vec![Op::DeleteTable { table: table() }]);
-    assert_eq!(found[0].0, "table `ip t`: No such file or directory (os error 2)");
+    assert!(found[0].0.starts_with("table `ip t`: it is not there (ENOENT)"), "{}", found[0].0);
 }
 
 fn expression() {
@@ -132,7 +138,7 @@ fn endless_jump() {
         rule("d", vec![jump("c")]),
     ];
     let found = complaints(&mut sandbox, steps);
-    assert!(found[0].0.contains("Too many levels") || found[0].0.contains("Too many links"), "{found:?}");
+    assert!(found[0].0.contains("chains jump in a circle"), "{found:?}");
     assert!(sandbox.live().tables.is_empty());
 }
 

@@ -92,7 +92,7 @@ fn large_failure() {
     assert_eq!((refusal.step, refusal.errno, refusal.element), (3, 2, Some(1_000)));
     assert_eq!(
         refusal.to_string(),
-        "element `10.0.3.232` of set `m` of table `ip t`: No such file or directory (os error 2)"
+        "element `10.0.3.232` of set `m` of table `ip t`: there is no chain `missing` (ENOENT)"
     );
     assert!(sandbox.live().tables.is_empty(), "all or nothing");
 }

@@ -1,8 +1,10 @@
 //! Rulesets as files: what `rulectl` makes of them in a kernel, beside what nft makes of them.
 
+mod explained;
 mod history;
 mod interrupted;
 mod listing;
+mod monitor;
 mod pairs;
 mod random;
 mod sample;
@@ -34,6 +36,8 @@ fn main() -> ExitCode {
             trial("two_files_are_compared_without_a_kernel", two_files),
             trial("a_text_is_laid_out_in_place_and_checked", fmt),
             trial("a_plan_is_applied_as_it_was_made_or_not_at_all", plan_file),
+            trial("what_the_kernel_refuses_is_told_with_its_place", explained::places),
+            trial("changes_are_printed_as_they_happen", monitor::prints),
             trial("a_plan_says_what_changes_why_and_how_much", history::plans),
             trial("a_change_is_taken_back_and_so_is_that", history::undo),
             trial("what_others_changed_is_not_taken_back", history::others),

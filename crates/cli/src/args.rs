@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Migrate(Migrate),
     /// Look after tracked connections: those that go where the rules would not send them any more.
     Conntrack(Conntrack),
+    /// Print changes of rules as they happen: what, in whose table, and which process made them.
+    Monitor(Monitor),
     /// Read rulesets and print them in their canonical form, as nft lists them.
     Parse(Parse),
     /// Lay nft text out as nft lists it, in place. Comments, definitions, includes and names stay as they are.
@@ -698,6 +700,21 @@ pub(crate) enum ShowForm {
     Json,
     /// The kernel's expressions, as `nft --debug=netlink` shows them.
     Expr,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Monitor {
+    /// The network namespace to listen to: a name (see `ip netns`) or a path. The current one if not given.
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(crate) netns: Option<String>,
+
+    /// How to print changes: `text` has a block for each commit, `json` a line.
+    #[arg(short, long, value_name = "FORM", default_value = "text")]
+    pub(crate) output: ReportForm,
+
+    /// Stop after so many commits.
+    #[arg(short = 'n', long, value_name = "COMMITS")]
+    pub(crate) count: Option<usize>,
 }
 
 #[derive(Debug, Args)]

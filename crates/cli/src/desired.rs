@@ -2,12 +2,13 @@
 
 use rulectl_netlink::{Kernel, Refusal, Scope, interfaces};
 use rulectl_ruleset::diff::{self, Diff, Ownership};
-use rulectl_ruleset::ir::{Provenance, Ruleset, TableId};
+use rulectl_ruleset::ir::{AnySet, Provenance, Ruleset, TableId};
 use rulectl_ruleset::live::Live;
 use rulectl_ruleset::lower::{self, LowerError, Lowered};
+use rulectl_ruleset::nft;
 use rulectl_ruleset::plan::{self, Op, Plan};
 use rulectl_ruleset::service::{self, Layout, ServiceMap};
-use rulectl_ruleset::text::{ParseError, Sources};
+use rulectl_ruleset::text::{ParseError, Sources, Span};
 
 use crate::args::Source;
 use crate::failure::Failure;
@@ -147,20 +148,55 @@ impl Desired {
         Ok(Change { diff, plan, lowered })
     }
 
-    /// The places of rules that the kernel refused; `None` if it refused something that has none.
+    /// What the kernel refused, with its places; `None` if nothing of it has one.
     pub(crate) fn refused(&self, change: &Change, refusals: &[Refusal]) -> Option<Vec<ParseError>> {
-        refusals.iter().map(|refusal| self.place_of(change, refusal)).collect()
+        let places: Vec<_> = refusals.iter().map(|refusal| self.place_of(change, refusal)).collect();
+        if places.iter().all(Option::is_none) {
+            return None;
+        }
+        let error = |(refusal, place): (&Refusal, Option<(Span, &str)>)| match place {
+            Some((span, what)) => self.sources.error(span, format!("the kernel refused this {what}: {refusal}")),
+            None => ParseError::whole("", format!("the kernel refused the change: {refusal}")),
+        };
+        Some(refusals.iter().zip(places).map(error).collect())
     }
 
-    fn place_of(&self, change: &Change, refusal: &Refusal) -> Option<ParseError> {
-        let (Op::AddRule { table, chain, program, .. } | Op::ReplaceRule { table, chain, program, .. }) =
-            &change.plan.steps.get(refusal.step)?.op
-        else {
-            return None;
-        };
-        let rules = &change.lowered.tables.get(table)?.chains.find(chain)?.rules;
-        let (_, provenance) = rules.iter().find(|(rule, _)| rule == program)?;
-        provenance.0.map(|span| self.sources.error(span, format!("the kernel refused this rule: {refusal}")))
+    /// Where what was refused stands, and what it is.
+    fn place_of(&self, change: &Change, refusal: &Refusal) -> Option<(Span, &'static str)> {
+        let op = &change.plan.steps.get(refusal.step)?.op;
+        let table = op.table();
+        let find = |part, element| nft::locate(&self.sources, nft::Declared { table, part, element });
+        match op {
+            Op::AddRule { chain, program, .. } | Op::ReplaceRule { chain, program, .. } => {
+                let rules = &change.lowered.tables.get(table)?.chains.find(chain)?.rules;
+                let (_, provenance) = rules.iter().find(|(rule, _)| rule == program)?;
+                Some((provenance.0?, "rule"))
+            }
+            Op::AddElements { set, elements, .. } => {
+                let element = refusal.element.and_then(|at| elements.as_slice().get(at));
+                let text = element.map(|element| nft::print_element(set.set(), element));
+                let keyword = if matches!(set.set(), AnySet::Set(_)) { "set" } else { "map" };
+                Some((find(Some((keyword, set.name().as_str())), text.as_deref())?, "element"))
+            }
+            Op::AddSet { set, .. } => {
+                let keyword = if matches!(set.set(), AnySet::Set(_)) { "set" } else { "map" };
+                Some((find(Some((keyword, set.name().as_str())), None)?, "set"))
+            }
+            Op::AddChain { chain, .. } | Op::SetPolicy { chain, .. } => {
+                Some((find(Some(("chain", chain.as_str())), None)?, "chain"))
+            }
+            Op::AddObject { object, .. } => {
+                let keyword = object.kind.object_type().keyword();
+                // `ct helper` is two words.
+                let keyword = keyword.rsplit(' ').next().unwrap_or(keyword);
+                Some((find(Some((keyword, object.name.as_str())), None)?, "object"))
+            }
+            Op::AddFlowtable { flowtable, .. } => {
+                Some((find(Some(("flowtable", flowtable.name.as_str())), None)?, "flowtable"))
+            }
+            Op::AddTable { .. } | Op::SetTableFlags { .. } => Some((find(None, None)?, "table")),
+            _ => None,
+        }
     }
 
     fn located(&self, errors: Vec<LowerError>) -> Failure {

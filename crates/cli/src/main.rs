@@ -49,6 +49,7 @@ fn main() -> ExitCode {
         Command::Show(args) => command::show::run(args, &terminal),
         Command::Migrate(args) => command::migrate::run(args, &terminal),
         Command::Conntrack(args) => command::conntrack::run(args, &terminal),
+        Command::Monitor(args) => command::monitor::run(args, &terminal),
         Command::Parse(args) => command::parse::run(args, &terminal),
         Command::Fmt(args) => command::fmt::run(args, &terminal),
         Command::Completions(args) => command::completions::run(args, &terminal),

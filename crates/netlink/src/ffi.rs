@@ -2,7 +2,8 @@
 
 use std::ffi::{CStr, CString, c_int};
 use std::io::{self, IoSlice};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
 
 /// `NS_GET_NSTYPE` (linux/nsfs.h, ioctl_nsfs(2)).
 const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
@@ -93,6 +94,24 @@ pub(crate) fn netns_cookie(fd: BorrowedFd<'_>) -> io::Result<u64> {
     Ok(cookie)
 }
 
+/// `SIOCGSKNS` (linux/sockios.h): the network namespace a socket belongs to.
+pub(crate) fn netns_of(socket: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    const SIOCGSKNS: libc::Ioctl = 0x894c;
+    // SAFETY: this request takes no argument; `socket` is open as long as it is borrowed.
+    let fd = checked(unsafe { libc::ioctl(socket.as_raw_fd(), SIOCGSKNS) })?;
+    // SAFETY: the kernel has just made this descriptor, and nobody else knows it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// poll(2): whether there is something to read, for which it waits so long, or for ever.
+pub(crate) fn wait_until_readable(fd: BorrowedFd<'_>, timeout: Option<Duration>) -> io::Result<bool> {
+    let mut polled = libc::pollfd { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+    // Rounded up, so that it does not return before the time is over.
+    let millis = timeout.map_or(-1, |time| c_int::try_from(time.as_micros().div_ceil(1_000)).unwrap_or(c_int::MAX));
+    // SAFETY: the pointer leads to one pollfd that outlives the call.
+    checked(unsafe { libc::poll(&raw mut polled, 1, millis) }).map(|ready| ready > 0)
+}
+
 /// sendmsg(2): all the parts as one message to the kernel's end of a netlink socket.
 pub(crate) fn send(fd: BorrowedFd<'_>, parts: &[IoSlice<'_>]) -> io::Result<usize> {
     // SAFETY: all fields of msghdr are numbers and pointers, for which zero is valid: no address, no control data.
@@ -137,13 +156,13 @@ impl NetfilterSocket {
         self.0.send(bytes)
     }
 
-    /// A socket that hears of changes to nf_tables in the network namespace of the calling thread, but only messages of
-    /// that type, and only where one is the first of its datagram.
-    pub(crate) fn listening_for(kind: u16) -> io::Result<Self> {
+    /// A socket that hears of changes to nf_tables in the network namespace of the calling thread. With `kind` only
+    /// messages of that type, and only where one is the first of its datagram.
+    pub(crate) fn listening(kind: Option<u16>) -> io::Result<Self> {
         let socket = mnl::Socket::open(mnl::Bus::Netfilter)?;
         let socket = Self(socket);
         close_on_exec(socket.as_fd())?;
-        attach_filter(socket.as_fd(), kind)?;
+        kind.map_or(Ok(()), |kind| attach_filter(socket.as_fd(), kind))?;
         socket.0.bind(1 << (libc::NFNLGRP_NFTABLES - 1), 0)?;
         Ok(socket)
     }

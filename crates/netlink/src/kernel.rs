@@ -2,7 +2,10 @@
 
 use rulectl_ruleset::ir::{Element, Key, TableId};
 use rulectl_ruleset::live::{Generation, Live};
-use rulectl_ruleset::plan::{Plan, SetHead};
+use rulectl_ruleset::plan::{Op, Plan, SetHead};
+
+use crate::explain::{self, Explanation};
+use crate::watch::Watch;
 
 /// What is read of a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,15 +84,32 @@ pub struct Refusal {
     pub subject: String,
     /// The kernel's own words, where it has some (`NLMSGERR_ATTR_MSG`).
     pub message: Option<String>,
+    /// What the number means here, and the way out.
+    pub explanation: Explanation,
+}
+
+impl Refusal {
+    /// The refusal of a step, or, without one, of the change as a whole.
+    pub(crate) fn of(step: usize, op: Option<&Op>, place: (Option<usize>, Option<usize>), errno: i32) -> Self {
+        let (element, expression) = place;
+        let subject = op.map_or_else(|| "the change as a whole".to_owned(), |op| op.subject(element));
+        let explanation = explain::explain(op, element, expression, errno);
+        Self { step, element, expression, errno, subject, message: None, explanation }
+    }
 }
 
 impl std::fmt::Display for Refusal {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}: {}", self.subject, std::io::Error::from_raw_os_error(self.errno))?;
-        match &self.message {
-            Some(message) => write!(f, " ({message})"),
-            None => Ok(()),
+        let Explanation { words, way_out } = &self.explanation;
+        write!(f, "{}: {words}", self.subject)?;
+        match explain::errno_name(self.errno) {
+            Some(name) => write!(f, " ({name})")?,
+            None => write!(f, " (error {})", self.errno)?,
         }
+        if let Some(message) = &self.message {
+            write!(f, ", in the kernel's words: {message}")?;
+        }
+        way_out.as_ref().map_or(Ok(()), |way_out| write!(f, "; {way_out}"))
     }
 }
 
@@ -130,6 +150,9 @@ pub enum CommitError {
         /// What about it.
         what: String,
     },
+    /// Only who has `CAP_NET_ADMIN` in the network namespace may change rules.
+    #[error("changing rules takes CAP_NET_ADMIN in the network namespace: run as root")]
+    Forbidden,
     /// A system call failed before the batch was handed over.
     #[error("{action}: {source}")]
     Io {
@@ -172,4 +195,13 @@ pub trait Kernel {
     /// # Errors
     /// Where nothing was applied, and why.
     fn commit(&mut self, plan: &Plan) -> Result<Applied, CommitError>;
+
+    /// Listens to all changes from now on, whoever makes them.
+    ///
+    /// As long as anybody listens, the kernel writes a message for each change of everybody: large commits cost
+    /// noticeably more then.
+    ///
+    /// # Errors
+    /// Where the kernel cannot be heard or asked.
+    fn watch(&mut self) -> Result<Box<dyn Watch>, ReadError>;
 }

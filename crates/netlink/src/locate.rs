@@ -21,12 +21,12 @@ pub(crate) fn refusal(plan: &Plan, batch: &Batch, report: Report) -> Refusal {
     let Report { seq, errno, offset, message } = report;
     let Some((step, nth)) = batch.step_of(seq) else {
         // Only a commit as a whole is reported with the number of the batch's begin.
-        let subject = "the change as a whole".to_owned();
-        return Refusal { step: 0, element: None, expression: None, errno, subject, message };
+        return Refusal { message, ..Refusal::of(0, None, (None, None), errno) };
     };
     let op = &plan.steps[step].op;
     let (element, expression) = place(op, nth, offset);
-    Refusal { step, element, expression, errno, subject: subject(op, element, expression), message }
+    let subject = subject(op, element, expression);
+    Refusal { subject, message, ..Refusal::of(step, Some(op), (element, expression), errno) }
 }
 
 /// Which element and which expression of a step the byte at `offset` of its `nth` message belongs to.

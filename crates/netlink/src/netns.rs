@@ -83,6 +83,11 @@ impl Netns {
         }
     }
 
+    /// The namespace a socket belongs to.
+    pub(crate) fn of(socket: &impl AsFd) -> io::Result<Self> {
+        Ok(Self { file: ffi::netns_of(socket.as_fd())?.into() })
+    }
+
     fn open_path(path: &Path) -> Result<Self, NetnsError> {
         let file =
             File::open(path).map_err(NetnsError::io(format!("opening network namespace `{}`", path.display())))?;

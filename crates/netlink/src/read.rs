@@ -70,6 +70,42 @@ pub(crate) fn live(socket: &mut Socket, scope: &Scope) -> Result<Live, ReadError
     Err(ReadError::Interrupted { attempts: ATTEMPTS })
 }
 
+/// The sets there are: what is needed to read rules and elements that come one by one.
+pub(crate) struct Declarations {
+    /// Sets and maps without their elements.
+    pub(crate) named: Vec<(TableId, LiveSet)>,
+    /// Those that belong to rules, whole, by the name the kernel gave them.
+    pub(crate) anonymous: Vec<((TableId, String), Arc<AnySet>)>,
+}
+
+/// The sets there are, as somebody needs them who hears what changes meanwhile.
+pub(crate) fn declarations(socket: &mut Socket) -> Result<Declarations, ReadError> {
+    let scope = Scope::all().without_elements();
+    for _ in 0..ATTEMPTS {
+        let mut reader = Reader {
+            socket: &mut *socket,
+            scope: &scope,
+            tables: IndexMap::new(),
+            anonymous: HashMap::new(),
+            interrupted: false,
+        };
+        reader.tables()?;
+        reader.sets(None)?;
+        let Reader { tables, anonymous, interrupted, .. } = reader;
+        if !interrupted {
+            let named = tables.into_values().flat_map(|table| {
+                let LiveTable { id, sets, .. } = table;
+                sets.into_iter().map(move |set| (id.clone(), set))
+            });
+            let anonymous = anonymous
+                .into_iter()
+                .flat_map(|(table, sets)| sets.into_iter().map(move |(name, set)| ((table.clone(), name), set)));
+            return Ok(Declarations { named: named.collect(), anonymous: anonymous.collect() });
+        }
+    }
+    Err(ReadError::Interrupted { attempts: ATTEMPTS })
+}
+
 /// Waits until nobody is changing the ruleset, and says whether it is at that generation then.
 ///
 /// The number alone does not tell: a commit makes it first and works through its changes after that
@@ -101,7 +137,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn read(&mut self) -> Result<(), ReadError> {
+    /// The tables in scope, without what is in them.
+    fn tables(&mut self) -> Result<(), ReadError> {
         let mut tables = Vec::new();
         self.dump(
             msg::GETTABLE,
@@ -113,6 +150,11 @@ impl Reader<'_> {
         )?;
         tables.retain(|table| self.scope.tables.as_ref().is_none_or(|wanted| wanted.contains(&table.id)));
         self.tables = tables.into_iter().map(|table| (table.id.clone(), table)).collect();
+        Ok(())
+    }
+
+    fn read(&mut self) -> Result<(), ReadError> {
+        self.tables()?;
         // Without a scope everything comes in one dump of each kind; with one, only what is in it.
         let within: Vec<Option<TableId>> = match self.scope.tables {
             None => vec![None],

@@ -8,11 +8,13 @@ use rulectl_ruleset::plan::{Plan, SetHead};
 
 use crate::encode::{Batch, StepRefused};
 use crate::kernel::{Applied, CommitError, Kernel, ReadError, Scope};
+use crate::listen::Listener;
 use crate::locate;
 use crate::message::Report;
 use crate::netns::Netns;
 use crate::read;
 use crate::socket::{SendError, Socket};
+use crate::watch::Watch;
 use crate::writers::Writers;
 
 /// The nf_tables of one network namespace, through one netlink socket that stays open.
@@ -100,8 +102,7 @@ impl NetlinkKernel {
                 return Err(CommitError::Stale { expected, found: self.named(found) });
             }
             if begin.errno == libc::EPERM {
-                let source = io::Error::from_raw_os_error(begin.errno);
-                return Err(CommitError::Io { action: "changing the ruleset", source });
+                return Err(CommitError::Forbidden);
             }
         }
         let mut refusals: Vec<_> = reports.into_iter().map(|report| locate::refusal(plan, batch, report)).collect();
@@ -160,5 +161,17 @@ impl Kernel for NetlinkKernel {
         // Asked for, not counted: a batch that changes nothing leaves the generation as it was.
         let generation = read::generation(&mut self.socket).ok().map(|generation| generation.id);
         Ok(Applied { generation, messages: batch.messages() as usize, bytes: batch.bytes().len() })
+    }
+
+    fn watch(&mut self) -> Result<Box<dyn Watch>, ReadError> {
+        let failure = |source| ReadError::Io { action: "finding the network namespace", source };
+        let here = Listener::open()?;
+        if matches!((here.netns_cookie(), self.socket.netns_cookie()), (Ok(here), Ok(there)) if here == there) {
+            return Ok(Box::new(here));
+        }
+        // The calling thread is elsewhere, or the kernel does not tell.
+        let netns = Netns::of(&self.socket).map_err(failure)?;
+        let there = netns.run(Listener::open).map_err(|error| failure(io::Error::other(error)))??;
+        Ok(Box::new(there))
     }
 }

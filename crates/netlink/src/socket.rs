@@ -7,7 +7,7 @@
 //! buffer too. Opening a socket for each change costs thousands of times what the change does.
 
 use std::io::{self, IoSlice};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use crate::ffi::{self, NetfilterSocket};
 use crate::message::{Message, Messages};
@@ -45,16 +45,21 @@ impl Socket {
         let fd = socket.as_fd();
         ffi::set_option(fd, libc::SOL_NETLINK, libc::NETLINK_CAP_ACK, 1)?;
         ffi::set_option(fd, libc::SOL_NETLINK, libc::NETLINK_EXT_ACK, 1)?;
-        // Without CAP_NET_ADMIN over the whole system the buffer stays within net.core.rmem_max.
-        ffi::set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, REPLIES)
-            .or_else(|_| ffi::set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, REPLIES))?;
+        make_room_for_replies(&socket)?;
         let send_buffer = send_buffer(&socket)?;
         Ok(Self { socket, received: vec![0; DATAGRAM], seq: 0, send_buffer })
     }
 
     /// A socket that hears who makes generations in the network namespace of the calling thread, and nothing else.
     pub(crate) fn listening_for_generations() -> io::Result<Self> {
-        let socket = NetfilterSocket::listening_for(uapi::NFNL_SUBSYS_NFTABLES << 8 | uapi::msg::NEWGEN)?;
+        let socket = NetfilterSocket::listening(Some(uapi::NFNL_SUBSYS_NFTABLES << 8 | uapi::msg::NEWGEN))?;
+        Ok(Self { socket, received: vec![0; DATAGRAM], seq: 0, send_buffer: 0 })
+    }
+
+    /// A socket that hears of all changes in the network namespace of the calling thread.
+    pub(crate) fn listening() -> io::Result<Self> {
+        let socket = NetfilterSocket::listening(None)?;
+        make_room_for_replies(&socket)?;
         Ok(Self { socket, received: vec![0; DATAGRAM], seq: 0, send_buffer: 0 })
     }
 
@@ -119,6 +124,11 @@ impl Socket {
         Ok(())
     }
 
+    /// Hands the messages of the next datagram that is waiting to `take`; `false` if there is none.
+    pub(crate) fn receive_now(&mut self, take: impl FnMut(Message<'_>)) -> io::Result<bool> {
+        self.receive(libc::MSG_DONTWAIT, take)
+    }
+
     /// Waits for a datagram and hands its messages to `take`.
     pub(crate) fn wait(&mut self, take: impl FnMut(Message<'_>)) -> io::Result<()> {
         self.receive(0, take).map(drop)
@@ -137,6 +147,18 @@ impl Socket {
         Messages(datagram).for_each(take);
         Ok(true)
     }
+}
+
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.socket.as_fd()
+    }
+}
+
+/// Without CAP_NET_ADMIN over the whole system the buffer stays within net.core.rmem_max.
+fn make_room_for_replies(socket: &NetfilterSocket) -> io::Result<()> {
+    let set = |option| ffi::set_option(socket.as_fd(), libc::SOL_SOCKET, option, REPLIES);
+    set(libc::SO_RCVBUFFORCE).or_else(|_| set(libc::SO_RCVBUF))
 }
 
 fn send_buffer(socket: &NetfilterSocket) -> io::Result<usize> {

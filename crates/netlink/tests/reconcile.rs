@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 
 use rulectl_netlink::{
-    Applied, CommitError, FakeKernel, Kernel, ReadError, ReconcileError, Reconciled, Reconciler, Scope,
+    Applied, CommitError, FakeKernel, Kernel, ReadError, ReconcileError, Reconciled, Reconciler, Scope, Watch,
 };
 use rulectl_ruleset::flow::{Ends, Flow, Status, Tuple, Zone};
 use rulectl_ruleset::ir::{Element, Elements, Family, Key, TableId, TableName};
@@ -48,6 +48,10 @@ impl Kernel for Watched {
             self.plans.push(plan.clone());
         }
         self.kernel.commit(plan)
+    }
+
+    fn watch(&mut self) -> Result<Box<dyn Watch>, ReadError> {
+        self.kernel.watch()
     }
 }
 

@@ -6,10 +6,11 @@ mod refusals;
 mod services;
 mod shape;
 mod states;
+mod watch;
 
 use rulectl_netlink::{CommitError, Kernel, Scope};
 use rulectl_ruleset::diff::{Diff, Ownership, diff, removal};
-use rulectl_ruleset::ir::{ChainName, TableId};
+use rulectl_ruleset::ir::{ChainName, Family, TableId, TableName};
 use rulectl_ruleset::live::Live;
 use rulectl_ruleset::lower::Lowered;
 use rulectl_ruleset::plan::{Op, Plan, Reason, Step, plan};
@@ -18,6 +19,7 @@ pub use self::refusals::{jumps_go_fifteen_deep, wrong_plans_are_refused};
 pub use self::services::service_pairs;
 pub use self::shape::{Shape, shape_of_live, shape_of_lowered};
 pub use self::states::{pairs, states};
+pub use self::watch::what_is_committed_is_heard;
 
 /// A law was broken: how.
 pub type Broken = String;
@@ -78,6 +80,30 @@ pub fn nothing_or_all(kernel: &mut impl Kernel, before: &Lowered, after: &Lowere
         other => return Err(format!("the plan is for another generation: {other:?}")),
     }
     unchanged(kernel, &start, "a plan for another generation")?;
+    clear(kernel)
+}
+
+/// A step that is wrong, wherever it is in a plan, is refused at its place, and nothing of the plan is done.
+///
+/// # Errors
+/// Where something has changed, or something else was refused.
+pub fn any_step_may_be_wrong(kernel: &mut impl Kernel, before: &Lowered, after: &Lowered) -> Result<(), Broken> {
+    load(kernel, before)?;
+    let start = read(kernel)?;
+    let plan = plan(&compare(&start, after)?, Some(start.generation.id));
+    let name = TableName::new("not there").map_err(|error| error.to_string())?;
+    let op = Op::DeleteTable { table: TableId::new(Family::Ip, name) };
+    for at in 0..=plan.steps.len() {
+        let mut wrong = plan.clone();
+        wrong.steps.insert(at, Step { op: op.clone(), reason: Reason::Unwanted });
+        match kernel.commit(&wrong) {
+            Err(CommitError::Refused { refusals }) if refusals.iter().all(|refusal| refusal.step == at) => {}
+            other => return Err(format!("step {at} should have been refused: {other:?}")),
+        }
+        unchanged(kernel, &start, "a plan that was refused")?;
+    }
+    kernel.commit(&plan).map_err(|error| format!("the next attempt is refused: {error}"))?;
+    holds(&read(kernel)?, after, "what the next attempt led to")?;
     clear(kernel)
 }
 

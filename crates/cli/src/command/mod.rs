@@ -11,6 +11,7 @@ pub(crate) mod fmt;
 pub(crate) mod log;
 pub(crate) mod man;
 pub(crate) mod migrate;
+pub(crate) mod monitor;
 pub(crate) mod parse;
 pub(crate) mod plan;
 pub(crate) mod show;

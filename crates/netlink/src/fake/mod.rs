@@ -7,13 +7,16 @@
 mod elements;
 mod jumps;
 mod state;
+mod watch;
 
 use rulectl_ruleset::ir::{Element, Key, TableId};
 use rulectl_ruleset::live::{Generation, Live};
 use rulectl_ruleset::plan::{Plan, SetHead};
 
 use self::state::State;
+use self::watch::Ear;
 use crate::kernel::{Applied, CommitError, Kernel, ReadError, Refusal, Scope};
+use crate::watch::{Event, Watch};
 
 /// A kernel in memory.
 ///
@@ -36,6 +39,7 @@ pub struct FakeKernel {
     faults: Vec<Fault>,
     interrupted_reads: usize,
     before_commit: Vec<Writer>,
+    ears: Vec<Ear>,
 }
 
 type Writer = Box<dyn FnOnce(&mut FakeKernel) + Send>;
@@ -87,10 +91,28 @@ impl FakeKernel {
 
     /// Changes the state as another process of that name would: `change` may do anything to it.
     pub fn change_as(&mut self, process: &str, change: impl FnOnce(&mut Live)) {
-        let mut live = std::mem::take(&mut self.state.live);
+        let mut live = self.state.live.clone();
         change(&mut live);
         live.generation = next_generation(&live.generation, process);
-        self.state = State::new(live);
+        self.become_state(State::new(live));
+    }
+
+    /// Has all listeners lose what they have not heard yet, as if there were no room for it.
+    pub fn lose_events(&mut self) {
+        self.tell(&Event::Lost);
+    }
+
+    fn tell(&mut self, event: &Event) {
+        self.ears.retain_mut(|ear| ear.tell(event));
+    }
+
+    /// Goes over to another state, and tells of it.
+    fn become_state(&mut self, next: State) {
+        if !self.ears.is_empty() {
+            let commit = watch::commit(&self.state.live, &next.live);
+            self.tell(&Event::Commit(commit));
+        }
+        self.state = next;
     }
 
     /// Tries a plan on a copy of the state.
@@ -109,14 +131,8 @@ impl FakeKernel {
             refusals = next.apply(plan, Validation::AtEachStep);
         }
         refusals.extend(faults.into_iter().filter_map(|fault| {
-            Some(Refusal {
-                step: fault.step,
-                element: None,
-                expression: None,
-                errno: fault.errno,
-                subject: plan.steps.get(fault.step)?.op.subject(None),
-                message: None,
-            })
+            let op = &plan.steps.get(fault.step)?.op;
+            Some(Refusal::of(fault.step, Some(op), (None, None), fault.errno))
         }));
         refusals.sort_by_key(|refusal| refusal.step);
         if refusals.is_empty() { Ok(next) } else { Err(CommitError::Refused { refusals }) }
@@ -178,9 +194,15 @@ impl Kernel for FakeKernel {
         }
         let mut next = self.attempt(plan)?;
         next.live.generation = next_generation(&next.live.generation, PROCESS);
-        self.state = next;
+        self.become_state(next);
         self.commits += 1;
         let (messages, bytes) = elements::size(plan);
         Ok(Applied { generation: Some(self.state.live.generation.id), messages, bytes })
+    }
+
+    fn watch(&mut self) -> Result<Box<dyn Watch>, ReadError> {
+        let (ear, watch) = watch::listener().map_err(|source| ReadError::Io { action: "listening", source })?;
+        self.ears.push(ear);
+        Ok(Box::new(watch))
     }
 }

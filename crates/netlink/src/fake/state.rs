@@ -90,8 +90,7 @@ impl State {
                 outcome = self.validate();
             }
             if let Err(No { errno, element }) = outcome {
-                let subject = op.subject(element);
-                refusals.push(Refusal { step, element, expression: None, errno, subject, message: None });
+                refusals.push(Refusal::of(step, Some(op), (element, None), errno));
             }
         }
         self.books.values_mut().for_each(|books| books.batch = InBatch::default());

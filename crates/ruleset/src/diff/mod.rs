@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use compare::lasting;
 pub use inverse::{Drift, Inverse};
-pub use ownership::{Conflict, Ownership};
+pub use ownership::{Conflict, Ownership, known_program};
 pub use render::{Count, Rendering, Summary};
 pub use why::Kept;
 

@@ -31,7 +31,7 @@ impl Ownership {
             flags: table.flags,
             port: table.owner,
             comment: table.comment.clone(),
-            program: program(&table.id),
+            program: known_program(&table.id),
         })
     }
 }
@@ -93,7 +93,8 @@ const PROGRAMS: [(&str, &str); 19] = [
 /// Tables of iptables, as iptables-nft names them.
 const IPTABLES: [&str; 5] = ["filter", "nat", "mangle", "raw", "security"];
 
-fn program(table: &TableId) -> Option<&'static str> {
+/// The program that is known to name its tables so.
+pub fn known_program(table: &TableId) -> Option<&'static str> {
     let name = table.name.as_str();
     if matches!(table.family, Family::Ip | Family::Ip6) && IPTABLES.contains(&name) {
         return Some("iptables");

@@ -14,7 +14,7 @@ use super::{ChainChange, ChainDiff, ChainHead, Change, Diff, RuleEdit, SetDiff, 
 use crate::expr::Program;
 use crate::ir::{AnySet, Chain, ChainName, Element, Family, HasName, Named, Statement, TableFlags};
 use crate::lift::lift_program;
-use crate::nft::{Detail, print_element, print_rule};
+use crate::nft::{Detail, on_one_line, print_element, print_rule};
 
 /// How many things come, go and change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -203,7 +203,7 @@ impl Page<'_, '_> {
 
     /// An object or flowtable, and why it is made anew.
     fn replaced<T: Display>(&mut self, change: &Change<T>) -> fmt::Result {
-        self.item(change, one_line)?;
+        self.item(change, on_one_line)?;
         why::replaced(change).map_or(Ok(()), |why| self.line(' ', PART, format_args!("# {why}")))
     }
 
@@ -224,7 +224,7 @@ impl Page<'_, '_> {
         element_changes(diff).for_each(|change| count.count(&change));
         match diff {
             SetDiff::Whole(change) => {
-                self.item(change, |set| one_line(&bare(set)))?;
+                self.item(change, |set| on_one_line(&bare(set)))?;
                 if let Change::Changed { from, to } = change {
                     self.line(' ', PART, format_args!("# {}", why::set(from, to)))?;
                 }
@@ -253,7 +253,7 @@ impl Page<'_, '_> {
     fn chain(&mut self, table: &TableDiff, diff: &ChainDiff, text: &dyn Fn(&Program) -> String) -> fmt::Result {
         match &diff.chain {
             ChainChange::Whole(change) => {
-                self.item(change, |head| one_line(&chain(&diff.name, head)))?;
+                self.item(change, |head| on_one_line(&chain(&diff.name, head)))?;
                 if let Change::Changed { from, to } = change {
                     self.line(' ', PART, format_args!("# {}", why::chain(from, to)))?;
                 }
@@ -321,15 +321,6 @@ fn bare(set: &AnySet) -> AnySet {
 
 fn chain(name: &ChainName, head: &ChainHead) -> Chain {
     Chain { base: head.base.clone(), comment: head.comment.clone(), ..Chain::new(name.clone()) }
-}
-
-/// A declaration as nft lists it, on one line: `map m { type ipv4_addr : verdict; size 64 }`.
-fn one_line(declaration: &impl Display) -> String {
-    let text = declaration.to_string();
-    let mut lines = text.lines().map(str::trim);
-    let head = lines.next().unwrap_or_default().trim_end_matches('{').trim_end();
-    let body: Vec<_> = lines.filter(|line| *line != "}").map(|line| line.trim_end_matches(';')).collect();
-    if body.is_empty() { head.to_owned() } else { format!("{head} {{ {} }}", body.join("; ")) }
 }
 
 /// The sets that rules of the difference look into, without elements.

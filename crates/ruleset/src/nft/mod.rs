@@ -9,11 +9,13 @@
 
 mod format;
 mod lex;
+mod locate;
 mod parse;
 mod print;
 mod source;
 
 pub use format::format;
+pub use locate::{Declared, locate};
 pub use parse::{Parsed, is_likely, parse, parse_all, parse_with};
-pub use print::{Detail, State, Subject, print, print_element, print_rule, print_with};
+pub use print::{Detail, State, Subject, on_one_line, print, print_element, print_rule, print_with};
 pub use source::{Loader, NoIncludes};

@@ -38,6 +38,11 @@ impl Sources {
         offset
     }
 
+    /// The texts with their numbers.
+    pub(crate) fn texts(&self) -> impl Iterator<Item = (u32, &str)> {
+        (0..).zip(self.0.iter().map(|(_, text)| &**text))
+    }
+
     /// The name of the text a span is in.
     pub fn name(&self, span: Span) -> &str {
         self.0.get(span.source as usize).map_or("", |(name, _)| name)

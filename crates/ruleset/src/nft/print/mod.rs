@@ -37,6 +37,15 @@ pub fn print_with(ruleset: &Ruleset, detail: Detail<'_>) -> String {
     text.into_text()
 }
 
+/// A declaration on one line: `map m { type ipv4_addr : verdict; size 64 }`.
+pub fn on_one_line(declaration: &impl fmt::Display) -> String {
+    let text = declaration.to_string();
+    let mut lines = text.lines().map(str::trim);
+    let head = lines.next().unwrap_or_default().trim_end_matches('{').trim_end();
+    let body: Vec<_> = lines.filter(|line| *line != "}").map(|line| line.trim_end_matches(';')).collect();
+    if body.is_empty() { head.to_owned() } else { format!("{head} {{ {} }}", body.join("; ")) }
+}
+
 /// A rule on one line, as in any family, with more or less detail.
 pub fn print_rule(rule: &Rule, detail: Detail<'_>) -> String {
     let mut text = Detailed::new(detail);
