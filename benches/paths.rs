@@ -5,7 +5,7 @@
 //! makes them for nftables; chains as it makes them for iptables. A client asks services that are spread evenly over the
 //! list; the shapes take turns, so that other load on the machine meets all. Times are medians. The kernel takes kube-proxy's
 //! shape for nftables in a time that grows with the square of the number of services: beyond 10,000 it is left out unless
-//! `--all` is given.
+//! `--all` is given, and at 10,000 it takes minutes.
 
 use std::fmt::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
@@ -72,23 +72,30 @@ fn line(size: u32, with_kube_proxy: bool) -> String {
             lane.measure(size, turn > 0);
         }
     }
-    let figure = |shape, figure: fn(&mut Lane) -> f64| lanes_figure(&mut lanes, shape, figure);
-    let mut figure = figure;
+    let mut figure =
+        |shape, figure: fn(&mut Lane) -> f64| lanes.iter_mut().find(|lane| lane.shape == shape).map(figure);
     let [direct, maps, nft, iptables] =
         [Shape::Direct, Shape::Maps, Shape::KubeProxy, Shape::Iptables].map(|shape| figure(shape, Lane::first_packet));
     let [maps_rate, nft_rate, iptables_rate] =
         [Shape::Maps, Shape::KubeProxy, Shape::Iptables].map(|shape| figure(shape, Lane::rate));
+    let ratio = |other: Option<f64>| maps.zip(other).map(|(maps, other)| maps / other);
     format!(
-        "{size:8} | {direct:10.1} | {maps:6.1} | {nft:14.1} | {iptables:8.1} || {:8.2} | {:13.2} || {maps_rate:6.0} | \
-         {nft_rate:3.0} | {iptables_rate:8.0}",
-        maps / nft,
-        maps / iptables
+        "{size:8} | {:>10} | {:>6} | {:>14} | {:>8} || {:>8} | {:>13} || {:>6} | {:>5} | {:>8}",
+        shown(direct, 1),
+        shown(maps, 1),
+        shown(nft, 1),
+        shown(iptables, 1),
+        shown(ratio(nft), 2),
+        shown(ratio(iptables), 2),
+        shown(maps_rate, 0),
+        shown(nft_rate, 0),
+        shown(iptables_rate, 0),
     )
 }
 
-/// A figure of a shape; none where it was left out.
-fn lanes_figure(lanes: &mut [Lane], shape: Shape, figure: fn(&mut Lane) -> f64) -> f64 {
-    lanes.iter_mut().find(|lane| lane.shape == shape).map_or(f64::NAN, figure)
+/// A figure, or a dash where it was not measured.
+fn shown(figure: Option<f64>, digits: usize) -> String {
+    figure.map_or_else(|| "–".to_owned(), |figure| format!("{figure:.digits$}"))
 }
 
 impl Lane {

@@ -1,11 +1,11 @@
 //! A reconcile loop on the real kernel, in a network namespace of its own: services come, change and go, and each
-//! change sends what it changes.
+//! change sends what it changes; then connections that go where they went before are made to start anew.
 //!
 //! `cargo run --example reconcile`
 
 use std::error::Error;
 
-use rulectl_netlink::{NetlinkKernel, Reconciler, netns};
+use rulectl_netlink::{Conntrack, NetlinkKernel, Reconciler, netns};
 use rulectl_ruleset::service::{CompileOptions, Endpoint, NodeSettings, Protocol, Service, ServiceMap, ServiceName};
 use rulectl_ruleset::service::{ServicePort, TABLE_COMMENT};
 
@@ -13,6 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     // A controller would stay where it is.
     netns::isolate()?;
     let mut reconciler = Reconciler::new(NetlinkKernel::new()?, CompileOptions::default());
+    let mut conntrack = Conntrack::new()?;
 
     let map = ServiceMap {
         node: NodeSettings { pod_cidrs: vec!["10.244.0.0/16".parse()?], ..NodeSettings::default() },
@@ -27,6 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let service = web(endpoints)?;
         let done = reconciler.update(&service.name, Some(&service))?;
         println!("{endpoints:?}: {} messages, {} bytes", done.applied.messages, done.applied.bytes);
+        // Dear with many connections: a controller with many changes would do it once a second.
+        reconciler.clean_flows(&mut conntrack, |flow, stale| println!("  {stale}: {flow}"))?;
         done.findings.iter().for_each(|finding| println!("  {finding}"));
     }
     Ok(())

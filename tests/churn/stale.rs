@@ -3,9 +3,10 @@
 use std::net::{IpAddr, SocketAddr};
 
 use libtest_mimic::Trial;
-use rulectl_netlink::Conntrack;
 use rulectl_netlink::conntrack::Filter;
-use rulectl_tests::Failure;
+use rulectl_netlink::{Conntrack, NetlinkKernel, Reconciler};
+use rulectl_ruleset::service::CompileOptions;
+use rulectl_tests::{Failure, Transport, run};
 
 use crate::lab::{CLUSTER_IPS, EXTERNAL_IPS, Lab, NODE_PORT, POD_PORT, PORT, Talker, addresses_of, serve_at};
 
@@ -25,6 +26,10 @@ pub(crate) fn trials() -> Vec<Trial> {
         ("node_ports_are_looked_for_at_the_nodes_own_addresses_only", spare),
         ("stale_flows_are_listed_with_why_and_cleaned", list),
     ];
+    let repair = Trial::test("reconciler::a_flush_is_noticed_and_repaired_before_any_service_changes", || {
+        repair(&Lab::new(&[]));
+        Ok(())
+    });
     let everywhere = backends.iter().flat_map(|backend| all.iter().map(move |test| (backend, test)));
     let of_maps = backends[..1].iter().flat_map(|backend| maps.iter().map(move |test| (backend, test)));
     everywhere
@@ -36,7 +41,26 @@ pub(crate) fn trials() -> Vec<Trial> {
                 Ok(())
             })
         })
+        .chain([repair])
         .collect()
+}
+
+/// Everything goes, the rules of a table go, a table goes; at last another owner makes a table.
+fn repair(lab: &Lab) {
+    let node = &lab.topology.node;
+    let kernel = NetlinkKernel::in_namespace(&node.netns).expect("a socket");
+    let mut reconciler = Reconciler::new(kernel, CompileOptions::default());
+    reconciler.sync(&lab.map(&[0])).expect("applied");
+    let to = at(CLUSTER_IPS, PORT);
+    let reached = || to.iter().all(|to| lab.topology.client.ask(Transport::Tcp, *to).is_ok());
+    assert!(reached() && !reconciler.repair().expect("asked").read_all);
+    for harm in ["flush ruleset\n", "flush table ip rulectl\n", "delete table ip6 rulectl\n"] {
+        node.run(|| run("nft", &["-f", "-"], harm));
+        assert!(reconciler.repair().expect("repaired").read_all, "{harm}");
+        assert!(reached(), "{harm}");
+    }
+    node.run(|| run("nft", &["-f", "-"], "add table inet other\n"));
+    assert!(!reconciler.repair().expect("asked").read_all, "nothing of ours has changed");
 }
 
 fn at(addresses: [&str; 2], port: u16) -> Vec<SocketAddr> {
