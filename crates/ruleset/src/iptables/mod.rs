@@ -4,33 +4,41 @@
 //! was read from; [`IptablesRuleset`] is what it means: tables, chains and rules. [`parse`] makes the first,
 //! [`SaveText::ruleset`] the second, [`plan()`] the text that leads from one state to another.
 //!
-//! A rule is a head (addresses, interfaces, protocol), matches and a target. Each match and target we know is a type
-//! in a file of its own, with its parser, its printer and their tests: [mod@matches] and [`targets`]. Every other one, and
-//! every option we do not know of one we know, stays verbatim as [`crate::ir::Opaque`].
+//! A rule is a head (addresses, interfaces, protocol), matches and a target. Each match and target is a type in a file
+//! of its own, with its options and their tests: [mod@matches] and [`targets`]; `extension` says how one is declared.
+//! An extension that we do not know stays verbatim as [`crate::ir::Opaque`]; what iptables would refuse is a located
+//! problem.
 //!
 //! Printed is what iptables-save 1.8.9 prints, byte for byte, legacy and nf_tables alike. So a rule that was written in
 //! another way, loaded and saved, is equal to itself.
 
+mod extension;
 mod head;
 #[cfg(test)]
 mod laws;
 pub mod matches;
 mod name;
 mod parse;
+mod parse_rule;
 mod parts;
 mod plan;
 mod probability;
+mod problem;
+mod protocol;
 mod rule;
 mod ruleset;
 mod save;
 pub mod targets;
+mod value;
 mod word;
 
-pub use head::{Address, Criterion};
+pub use head::{Address, Criterion, Interface};
 pub use name::ChainName;
 pub use parse::{Parsed, parse};
 pub use plan::{CHAIN_PREFIX, ChainChange, IptablesPlan, JumpChange, PlanConflict, TablePlan, delete, plan, remove};
 pub use probability::Probability;
-pub use rule::{MaskedMark, Rule, Target};
+pub use protocol::Protocol;
+pub use rule::{Rule, Target};
 pub use ruleset::{Chain, Family, IptablesRuleset, Policy, RestoreError, Table, TableName};
 pub use save::{Command, Counters, Line, SaveText};
+pub use value::{BareAddress, Hex, MaskedMark, Name, NumberRange, PortRange, Rate, Text, Within};

@@ -1,14 +1,14 @@
-//! From text to lines and rules.
+//! From text to lines.
 
-use super::head::{Address, Criterion};
-use super::matches::Match;
 use super::name::ChainName;
-use super::rule::{Options, Rule, Target, opaque};
+use super::parse_rule::{Place, RuleWords, rule_words};
+use super::problem::Problem;
+#[cfg(test)]
+use super::rule::Rule;
 use super::ruleset::{Family, Policy, TableName};
 use super::save::{Command, Counters, Line, SaveText};
-use super::targets::Action;
-use super::word::{OpenQuote, Word, words};
-use crate::text::ParseError;
+use super::word::{Word, words};
+use crate::text::{ParseError, nearest};
 
 /// What was understood of a text, and what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -21,80 +21,86 @@ pub struct Parsed {
 
 /// Reads a text of iptables-save, or one for iptables-restore. `source_name` is what problems name it by.
 ///
-/// Never fails: a line that is not understood stays as it is, with a located problem. An extension or option that we do
-/// not know is no problem; it stays verbatim in its rule.
+/// Never fails: a line that iptables would refuse stays as it is, with a located problem. An extension that we do not
+/// know is no problem; it stays verbatim in its rule. A line that iptables takes for several rules (`-s` with several
+/// addresses) becomes several lines.
 pub fn parse(source_name: &str, text: &str, family: Family) -> Parsed {
     let mut parsed = Parsed::default();
-    let mut start = 0;
+    let mut parser = LineParser { family, table: None };
+    let mut lines = 0;
     for piece in text.split_inclusive('\n') {
+        lines += 1;
         let content = piece.strip_suffix('\n').unwrap_or(piece);
-        let line = line(content, family).unwrap_or_else(|problem| {
-            let (from, to) = (start + problem.start, start + problem.end);
-            parsed.problems.push(ParseError::at(source_name, text, from, to, problem.message));
-            Line::Opaque(content.to_owned())
-        });
-        parsed.text.lines.push(line);
-        start += piece.len();
+        if let Err(problem) = parser.line(content, &mut parsed.text.lines) {
+            // Located in its line, so that the text is not searched from its start for each of many problems.
+            let mut error = ParseError::at(source_name, content, problem.start, problem.end, problem.message);
+            error.line = lines;
+            error.expected = problem.expected;
+            parsed.problems.push(error);
+            parsed.text.lines.push(Line::Opaque(content.to_owned()));
+        }
     }
     parsed
-}
-
-/// What is wrong in a line, and where, in bytes.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Problem {
-    start: usize,
-    end: usize,
-    pub(super) message: String,
-}
-
-impl Problem {
-    fn at(word: &Word<'_>, message: impl Into<String>) -> Self {
-        Self { start: word.start, end: word.end, message: message.into() }
-    }
-
-    fn after(line: &str, message: impl Into<String>) -> Self {
-        Self { start: line.len(), end: line.len(), message: message.into() }
-    }
-}
-
-impl From<OpenQuote> for Problem {
-    fn from(OpenQuote(at): OpenQuote) -> Self {
-        Self { start: at, end: at + 1, message: "a quote is opened and not closed".to_owned() }
-    }
 }
 
 /// A rule without `-A chain`.
 #[cfg(test)]
 pub(super) fn rule(text: &str, family: Family) -> Result<Rule, Problem> {
-    RuleParser::new(text, family).rule(&words(text)?)
-}
-
-fn line(text: &str, family: Family) -> Result<Line, Problem> {
-    if text.starts_with('#') || text.trim().is_empty() {
-        return Ok(Line::Note(text.to_owned()));
-    }
     let words = words(text)?;
-    let Some(first) = words.first() else { return Ok(Line::Note(text.to_owned())) };
-    if let Some(name) = first.value.strip_prefix('*') {
-        let unknown = || Problem::at(first, format!("there is no table `{name}`"));
-        let table = TableName::from_keyword(name).ok_or_else(unknown)?;
-        return nothing_after(&words, 1, Line::Table(table));
-    }
-    if let Some(name) = first.value.strip_prefix(':') {
-        return declaration(text, first, name, &words);
-    }
-    if first.value == "COMMIT" {
-        return nothing_after(&words, 1, Line::Commit);
-    }
-    let counters = first.value.starts_with('[').then(|| counters(first)).transpose()?;
-    let command = command(text, &words[usize::from(counters.is_some())..], family)?;
-    Ok(Line::Rule { counters, command })
+    let rules = rule_words(text, &words, Place { family, table: None, chain: None })?.rules;
+    Ok(rules.into_iter().next().expect("no other family is named"))
 }
 
-fn nothing_after(words: &[Word<'_>], expected: usize, line: Line) -> Result<Line, Problem> {
+/// Reads line by line, and knows the table.
+struct LineParser {
+    family: Family,
+    table: Option<TableName>,
+}
+
+impl LineParser {
+    fn line(&mut self, text: &str, lines: &mut Vec<Line>) -> Result<(), Problem> {
+        if text.starts_with('#') || text.trim().is_empty() {
+            lines.push(Line::Note(text.to_owned()));
+            return Ok(());
+        }
+        let words = words(text)?;
+        let Some(first) = words.first() else {
+            lines.push(Line::Note(text.to_owned()));
+            return Ok(());
+        };
+        if let Some(name) = first.value.strip_prefix('*') {
+            self.table = None;
+            let table = TableName::from_keyword(name).ok_or_else(|| no_table(first, name))?;
+            nothing_after(&words, 1)?;
+            self.table = Some(table);
+            lines.push(Line::Table(table));
+        } else if let Some(name) = first.value.strip_prefix(':') {
+            lines.push(declaration(text, first, name, &words)?);
+        } else if first.value == "COMMIT" {
+            nothing_after(&words, 1)?;
+            self.table = None;
+            lines.push(Line::Commit);
+        } else {
+            let counters = first.value.starts_with('[').then(|| counters(first)).transpose()?;
+            let words = &words[usize::from(counters.is_some())..];
+            CommandParser { text, words, family: self.family, table: self.table, counters }.run(lines)?;
+        }
+        Ok(())
+    }
+}
+
+fn no_table(word: &Word<'_>, name: &str) -> Problem {
+    let problem = Problem::at(word, format!("there is no table `{name}`"));
+    match nearest(name, TableName::ALL.map(TableName::keyword)) {
+        Some(known) => problem.expecting(format!("`*{known}`")),
+        None => problem,
+    }
+}
+
+fn nothing_after(words: &[Word<'_>], expected: usize) -> Result<(), Problem> {
     match words.get(expected) {
         Some(word) => Err(Problem::at(word, "nothing may follow here")),
-        None => Ok(line),
+        None => Ok(()),
     }
 }
 
@@ -108,12 +114,22 @@ fn declaration(text: &str, first: &Word<'_>, name: &str, words: &[Word<'_>]) -> 
     let word = words.get(1).ok_or_else(|| Problem::after(text, "the chain's policy is missing"))?;
     let policy = match word.value.as_ref() {
         "-" => None,
-        "ACCEPT" => Some(Policy::Accept),
-        "DROP" => Some(Policy::Drop),
-        other => return Err(Problem::at(word, format!("there is no policy `{other}`"))),
+        _ => Some(policy(word)?),
     };
+    if policy.is_some() && !chain.is_built_in() {
+        return Err(Problem::at(word, "only a built-in chain has a policy").expecting("`-`"));
+    }
     let counters = words.get(2).map(counters).transpose()?;
-    nothing_after(words, 3, Line::Chain { chain, policy, counters })
+    nothing_after(words, 3)?;
+    Ok(Line::Chain { chain, policy, counters })
+}
+
+fn policy(word: &Word<'_>) -> Result<Policy, Problem> {
+    match word.value.as_ref() {
+        "ACCEPT" => Ok(Policy::Accept),
+        "DROP" => Ok(Policy::Drop),
+        other => Err(Problem::at(word, format!("there is no policy `{other}`")).expecting("`ACCEPT` or `DROP`")),
+    }
 }
 
 /// `[packets:bytes]`.
@@ -125,192 +141,144 @@ fn counters(word: &Word<'_>) -> Result<Counters, Problem> {
     read().ok_or_else(|| Problem::at(word, "counters must be written as `[packets:bytes]`"))
 }
 
-fn command(text: &str, words: &[Word<'_>], family: Family) -> Result<Command, Problem> {
-    let first = words.first().ok_or_else(|| Problem::after(text, "a command is missing"))?;
-    let chain = |words: &[Word<'_>]| {
-        let word = words.get(1).ok_or_else(|| Problem::after(text, "a chain is missing"))?;
-        chain_name(word, &word.value)
-    };
-    let rule = |from: usize| RuleParser::new(text, family).rule(words.get(from..).unwrap_or_default());
-    Ok(match first.value.as_ref() {
-        "-A" | "--append" => Command::Append { chain: chain(words)?, rule: rule(2)? },
-        "-I" | "--insert" => {
-            let at = words.get(2).and_then(|word| word.value.parse().ok());
-            Command::Insert { chain: chain(words)?, at: at.unwrap_or(1), rule: rule(2 + usize::from(at.is_some()))? }
-        }
-        "-D" | "--delete" => match words {
-            // By its number: that needs a state to mean something.
-            [_, _, number] if number.value.parse::<usize>().is_ok() => {
-                return Err(Problem::at(number, "a rule must be given, not its number"));
-            }
-            _ => Command::Delete { chain: chain(words)?, rule: rule(2)? },
-        },
-        "-X" | "--delete-chain" => match words {
-            [_, _, more, ..] => return Err(Problem::at(more, "nothing may follow here")),
-            _ => Command::DeleteChain { chain: chain(words)? },
-        },
-        other => return Err(Problem::at(first, format!("unknown command `{other}`"))),
-    })
-}
+/// Every command of a line, by the option that is written first.
+const COMMANDS: &[(&str, &str)] = &[
+    ("-A", "--append"),
+    ("-I", "--insert"),
+    ("-D", "--delete"),
+    ("-R", "--replace"),
+    ("-C", "--check"),
+    ("-N", "--new-chain"),
+    ("-X", "--delete-chain"),
+    ("-F", "--flush"),
+    ("-Z", "--zero"),
+    ("-P", "--policy"),
+    ("-E", "--rename-chain"),
+];
 
-/// An option of the head, or what starts a match or names a target.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum HeadOption {
-    Source,
-    Destination,
-    InInterface,
-    OutInterface,
-    Protocol,
-    Fragment,
-    Match,
-    Jump,
-    Goto,
-}
-
-impl HeadOption {
-    fn of(word: &Word<'_>) -> Option<Self> {
-        Some(match word.value.as_ref() {
-            _ if word.quoted => return None,
-            "-s" | "--source" | "--src" => Self::Source,
-            "-d" | "--destination" | "--dst" => Self::Destination,
-            "-i" | "--in-interface" => Self::InInterface,
-            "-o" | "--out-interface" => Self::OutInterface,
-            "-p" | "--protocol" => Self::Protocol,
-            "-f" | "--fragment" => Self::Fragment,
-            "-m" | "--match" => Self::Match,
-            "-j" | "--jump" => Self::Jump,
-            "-g" | "--goto" => Self::Goto,
-            _ => return None,
-        })
-    }
-}
-
-/// Reads one rule of one line.
-struct RuleParser<'a> {
-    line: &'a str,
+/// Reads a command and its rule.
+struct CommandParser<'w> {
+    text: &'w str,
+    words: &'w [Word<'w>],
     family: Family,
-    rule: Rule,
+    table: Option<TableName>,
+    counters: Option<Counters>,
 }
 
-impl<'a> RuleParser<'a> {
-    fn new(line: &'a str, family: Family) -> Self {
-        Self { line, family, rule: Rule::default() }
-    }
-
-    fn rule(mut self, words: &[Word<'_>]) -> Result<Rule, Problem> {
-        let mut rest = words;
-        while let Some(first) = rest.first() {
-            let inverted = !first.quoted && first.value == "!";
-            let at = usize::from(inverted);
-            rest = match rest.get(at).and_then(HeadOption::of) {
-                Some(HeadOption::Match | HeadOption::Jump | HeadOption::Goto) if inverted => {
-                    return Err(Problem::at(first, "a match or target cannot be inverted as a whole"));
+impl<'w> CommandParser<'w> {
+    fn run(mut self, lines: &mut Vec<Line>) -> Result<(), Problem> {
+        let mut words = self.words;
+        // `-4` and `-6` may stand before the command; a line of the other family is not for us.
+        while let Some((first, rest)) = words.split_first() {
+            match first.value.as_ref() {
+                "-4" | "--ipv4" if self.family == Family::Ip => words = rest,
+                "-6" | "--ipv6" if self.family == Family::Ip6 => words = rest,
+                "-4" | "-6" | "--ipv4" | "--ipv6" => {
+                    lines.push(Line::Note(self.text.to_owned()));
+                    return Ok(());
                 }
-                Some(HeadOption::Match) => self.criterion(rest)?,
-                Some(option @ (HeadOption::Jump | HeadOption::Goto)) => self.target(option, rest)?,
-                Some(option) => self.head(option, inverted, &rest[at..])?,
-                None => self.implied(rest)?,
+                _ => break,
+            }
+        }
+        self.words = words;
+        let first = words.first().ok_or_else(|| Problem::after(self.text, "a command is missing"))?;
+        let name = first.value.as_ref();
+        let Some((short, _)) = COMMANDS.iter().find(|(short, long)| name == *short || name == *long) else {
+            return Err(unknown_command(first));
+        };
+        let command = match *short {
+            "-A" | "-I" | "-D" | "-R" | "-C" => return self.with_rule(short, lines),
+            "-N" => Command::NewChain { chain: self.new_chain(1)? },
+            "-X" => Command::DeleteChain { chain: self.optional_chain()? },
+            "-F" => Command::Flush { chain: self.optional_chain()? },
+            "-Z" => Command::Zero { chain: self.optional_chain()?, at: self.position(2) },
+            "-P" => Command::Policy { chain: self.chain(1)?, policy: policy(self.word(2, "the policy")?)? },
+            _ => Command::Rename { chain: self.chain(1)?, to: self.new_chain(2)? },
+        };
+        let used = match &command {
+            Command::Zero { at: Some(_), .. } | Command::Policy { .. } | Command::Rename { .. } => 3,
+            Command::DeleteChain { chain: None }
+            | Command::Flush { chain: None }
+            | Command::Zero { chain: None, .. } => 1,
+            _ => 2,
+        };
+        nothing_after(self.words, used)?;
+        lines.push(Line::Rule { counters: self.counters, command });
+        Ok(())
+    }
+
+    fn word(&self, at: usize, what: &str) -> Result<&'w Word<'w>, Problem> {
+        self.words.get(at).ok_or_else(|| Problem::after(self.text, format!("{what} is missing")))
+    }
+
+    fn chain(&self, at: usize) -> Result<ChainName, Problem> {
+        let word = self.word(at, "a chain")?;
+        chain_name(word, &word.value)
+    }
+
+    /// A chain that is made: its name is not one of a target.
+    fn new_chain(&self, at: usize) -> Result<ChainName, Problem> {
+        let chain = self.chain(at)?;
+        match chain.as_str() {
+            "ACCEPT" | "DROP" | "RETURN" | "QUEUE" => Err(Problem::at(
+                self.word(at, "a chain")?,
+                format!("`{chain}` is a target, so no chain can have its name"),
+            )),
+            _ => Ok(chain),
+        }
+    }
+
+    fn optional_chain(&self) -> Result<Option<ChainName>, Problem> {
+        if self.words.len() > 1 { self.chain(1).map(Some) } else { Ok(None) }
+    }
+
+    /// The number of a rule, from 1.
+    fn position(&self, at: usize) -> Option<usize> {
+        self.words.get(at).and_then(|word| word.value.parse().ok())
+    }
+
+    fn with_rule(self, short: &str, lines: &mut Vec<Line>) -> Result<(), Problem> {
+        let chain = self.chain(1)?;
+        let at = if short == "-A" { None } else { self.position(2) };
+        if at == Some(0) {
+            return Err(Problem::at(&self.words[2], "rules are counted from 1"));
+        }
+        if let ("-D", Some(at)) = (short, at) {
+            nothing_after(self.words, 3)?;
+            lines.push(Line::Rule { counters: self.counters, command: Command::DeleteAt { chain, at } });
+            return Ok(());
+        }
+        let place = Place { family: self.family, table: self.table, chain: Some(&self.words[1].value) };
+        let words = self.words.get(2 + usize::from(at.is_some())..).unwrap_or_default();
+        let RuleWords { rules, counters } = rule_words(self.text, words, place)?;
+        let counters = counters.or(self.counters);
+        if rules.is_empty() {
+            lines.push(Line::Note(self.text.to_owned()));
+        }
+        if short == "-R" && rules.len() > 1 {
+            return Err(Problem::at(&self.words[0], "one rule cannot be replaced by several"));
+        }
+        let missing = || Problem::after(self.text, "the number of a rule is missing");
+        for rule in rules {
+            let chain = chain.clone();
+            let command = match short {
+                "-A" => Command::Append { chain, rule },
+                "-I" => Command::Insert { chain, at: at.unwrap_or(1), rule },
+                "-D" => Command::Delete { chain, rule },
+                "-C" => Command::Check { chain, rule },
+                _ => Command::Replace { chain, at: at.ok_or_else(missing)?, rule },
             };
+            lines.push(Line::Rule { counters, command });
         }
-        Ok(self.finish())
+        Ok(())
     }
+}
 
-    /// The words of the options that start at `from`, up to the next option of the head.
-    fn options<'w>(words: &'w [Word<'w>], from: usize) -> (&'w [Word<'w>], &'w [Word<'w>]) {
-        let head = |at: &usize| {
-            let bang = !words[*at].quoted && words[*at].value == "!";
-            words.get(at + usize::from(bang)).and_then(HeadOption::of).is_some()
-        };
-        let end = (from..words.len()).find(head).unwrap_or(words.len());
-        (&words[from..end], &words[end..])
-    }
-
-    /// Several words as they stand in the line.
-    fn verbatim(&self, words: &[Word<'_>]) -> &'a str {
-        match words {
-            [] => "",
-            [first, ..] => &self.line[first.start..words[words.len() - 1].end],
-        }
-    }
-
-    fn value<'w>(&self, words: &'w [Word<'w>], what: &str) -> Result<&'w Word<'w>, Problem> {
-        words.get(1).ok_or_else(|| Problem::after(self.line, format!("{what} is missing")))
-    }
-
-    /// `-m name options…`.
-    fn criterion<'w>(&mut self, words: &'w [Word<'w>]) -> Result<&'w [Word<'w>], Problem> {
-        let name = self.value(words, "the name of the match")?;
-        let (options, rest) = Self::options(words, 2);
-        let known = Match::parse(&name.value, Options::new(options, self.family));
-        let known = known.unwrap_or_else(|| Match::Opaque(opaque(self.verbatim(&words[..2 + options.len()]))));
-        self.rule.matches.push(known);
-        Ok(rest)
-    }
-
-    /// Options after `-p`, without `-m`: those of the match that has the protocol's name.
-    fn implied<'w>(&mut self, words: &'w [Word<'w>]) -> Result<&'w [Word<'w>], Problem> {
-        let (options, rest) = Self::options(words, 0);
-        let protocol = self.rule.protocol.as_ref().map(|protocol| protocol.value.as_str()).unwrap_or_default();
-        let known = Match::parse(protocol, Options::new(options, self.family));
-        let known = known.unwrap_or_else(|| Match::Opaque(opaque(self.verbatim(options))));
-        self.rule.matches.push(known);
-        Ok(rest)
-    }
-
-    /// `-j name options…` or `-g chain`.
-    fn target<'w>(&mut self, option: HeadOption, words: &'w [Word<'w>]) -> Result<&'w [Word<'w>], Problem> {
-        let name = self.value(words, "the target")?;
-        let (options, rest) = Self::options(words, 2);
-        let text = name.value.as_ref();
-        let target = match (option, text, options) {
-            (HeadOption::Goto, _, []) => Target::Goto(chain_name(name, text)?),
-            (HeadOption::Goto, _, [more, ..]) => return Err(Problem::at(more, "nothing may follow a chain")),
-            (_, "ACCEPT", []) => Target::Accept,
-            (_, "DROP", []) => Target::Drop,
-            (_, "RETURN", []) => Target::Return,
-            _ => match Action::parse(text, Options::new(options, self.family)) {
-                Some(action) => Target::Action(action),
-                None if options.is_empty() => Target::Jump(chain_name(name, text)?),
-                None => Target::Action(Action::Opaque(opaque(self.verbatim(&words[..2 + options.len()])))),
-            },
-        };
-        match self.rule.target.replace(target) {
-            Some(_) => Err(Problem::at(&words[0], "a rule has one target")),
-            None => Ok(rest),
-        }
-    }
-
-    /// An option of the head, from its own word on.
-    fn head<'w>(
-        &mut self,
-        option: HeadOption,
-        inverted: bool,
-        words: &'w [Word<'w>],
-    ) -> Result<&'w [Word<'w>], Problem> {
-        if option == HeadOption::Fragment {
-            let twice = self.rule.fragment.replace(!inverted).is_some();
-            return if twice { Err(Problem::at(&words[0], "said twice")) } else { Ok(&words[1..]) };
-        }
-        let value = self.value(words, "a value")?;
-        let rule = &mut self.rule;
-        let address = || Criterion { inverted, value: Address::parse(&value.value) };
-        let text = || Criterion { inverted, value: value.value.as_ref().to_owned() };
-        let twice = match option {
-            HeadOption::Source => rule.source.replace(address()).is_some(),
-            HeadOption::Destination => rule.destination.replace(address()).is_some(),
-            HeadOption::InInterface => rule.in_interface.replace(text()).is_some(),
-            HeadOption::OutInterface => rule.out_interface.replace(text()).is_some(),
-            _ => rule.protocol.replace(text()).is_some(),
-        };
-        if twice { Err(Problem::at(&words[0], "said twice")) } else { Ok(&words[2..]) }
-    }
-
-    /// Takes out what asks nothing, as iptables does.
-    fn finish(mut self) -> Rule {
-        for address in [&mut self.rule.source, &mut self.rule.destination] {
-            address.take_if(|address| !address.inverted && address.value.is_everything());
-        }
-        self.rule
+fn unknown_command(word: &Word<'_>) -> Problem {
+    let problem = Problem::at(word, format!("unknown command `{}`", word.value));
+    match nearest(&word.value, COMMANDS.iter().map(|(_, long)| *long).filter(|_| word.value.len() > 2)) {
+        Some(known) => problem.expecting(format!("`{known}`")),
+        None => problem.expecting("a command as `-A`"),
     }
 }
 
@@ -323,7 +291,7 @@ mod tests {
 :INPUT ACCEPT [216:401982]
 :OWN - [0:0]
 [3:180] -A INPUT -i lo -m conntrack --ctstate NEW -m comment --comment "a \"b\"" -j OWN
--A OWN -s 10.0.0.0/8 ! -d 10.0.0.1/32 -p tcp -m multiport --dports 1,2 -m nfacct --nfacct-name  two_spaces -j LOG --log-prefix "-j X "
+-A OWN -s 10.0.0.0/8 ! -d 10.0.0.1/32 -p tcp -m odd --dports 1,2 -m odder --nfacct-name  two_spaces -j ODD --log-prefix "-j X "
 -A OWN -p icmp -m icmp --icmp-type 8 -g OWN
 -A OWN
 COMMIT
@@ -340,15 +308,15 @@ COMMIT
 
     #[test]
     fn commands_of_a_restore_text_print_back() {
-        let text = "*nat\n-I PREROUTING 1 -j A\n-D OUTPUT -j A\n-X A\nCOMMIT\n";
+        let text = "*nat\n-P OUTPUT ACCEPT\n-N A\n-N B\n-F A\n-I PREROUTING 1 -j A\n-R A 1 -j RETURN\n-D OUTPUT -j A\n\
+                    -D A 3\n-C A -j B\n-E A C\n-Z\n-Z A 1\n-X A\n-X\nCOMMIT\n";
         let parsed = parse("-", text, Family::Ip);
         assert_eq!((parsed.problems.as_slice(), parsed.text.to_string().as_str()), (&[][..], text));
     }
 
     #[test]
     fn problems_are_located_and_their_lines_stay() {
-        let text =
-            "*nat\n:A\n-A A -j \"x\n-Q A\n*odd\n-A A -j B -j C\n[x] -A A\n-D A 3\n-s x\nCOMMIT now\n-A A ! -j B\n";
+        let text = "*nat\n:A\n-A A -j \"x\n-Q A\n*odd\n-A A -j B -j C\n[x] -A A\n-s x\nCOMMIT now\n-A A ! -j B\n";
         let parsed = parse("f", text, Family::Ip);
         assert_eq!(parsed.text.to_string(), text);
         let problems: Vec<_> =
@@ -360,10 +328,9 @@ COMMIT
         5:1: there is no table `odd`
         6:11: a rule has one target
         7:1: counters must be written as `[packets:bytes]`
-        8:6: a rule must be given, not its number
-        9:1: unknown command `-s`
-        10:8: nothing may follow here
-        11:6: a match or target cannot be inverted as a whole
+        8:1: unknown command `-s`
+        9:8: nothing may follow here
+        10:8: `-j` cannot be inverted
         ");
     }
 

@@ -261,7 +261,7 @@ impl TablePlan {
                 .map(|jump| Command::Insert { chain: jump.chain.clone(), at: 1, rule: jump.rule.clone() }.into()),
         );
         let gone = self.chains.iter().filter(|change| change.after.is_none());
-        lines.extend(gone.map(|change| Command::DeleteChain { chain: change.chain.clone() }.into()));
+        lines.extend(gone.map(|change| Command::DeleteChain { chain: Some(change.chain.clone()) }.into()));
         lines.push(Line::Commit);
         lines
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::extension::{Context, Value};
+
 /// A probability in units of 2^-31 (`xt_statistic_info`, linux/netfilter/xt_statistic.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Probability(u32);
@@ -24,6 +26,14 @@ impl Probability {
         let value: f64 = text.parse().ok()?;
         // In range, so the product is at most 2^31 and exact enough: a double has 53 bits.
         (0.0..=1.0).contains(&value).then(|| Self((value * f64::from(Self::ONE)).round() as u32))
+    }
+}
+
+impl Value for Probability {
+    const EXPECTED: &'static str = "a probability from 0 to 1";
+
+    fn read([word, _]: &[&str; 2], _: &Context<'_>) -> Option<Self> {
+        Self::from_decimal(word)
     }
 }
 

@@ -1,15 +1,14 @@
-//! Rules: a head, matches and a target; and what every extension has in common.
+//! Rules: a head, matches and a target.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::head::{Address, Criterion};
+use super::head::{Address, Criterion, Interface};
 use super::matches::Match;
 use super::name::ChainName;
-use super::ruleset::Family;
+use super::protocol::Protocol;
 use super::targets::Action;
-use super::word::Word;
 use crate::ir::{Dialect, Opaque};
 
 /// A rule, in the order in which iptables-save prints it.
@@ -22,11 +21,11 @@ pub struct Rule {
     /// The destination address (`-d`).
     pub destination: Option<Criterion<Address>>,
     /// The incoming interface, or the start of its name and `+` (`-i`).
-    pub in_interface: Option<Criterion<String>>,
+    pub in_interface: Option<Criterion<Interface>>,
     /// The outgoing interface, or the start of its name and `+` (`-o`).
-    pub out_interface: Option<Criterion<String>>,
-    /// The protocol above IP, by name or number (`-p`).
-    pub protocol: Option<Criterion<String>>,
+    pub out_interface: Option<Criterion<Interface>>,
+    /// The protocol above IP (`-p`).
+    pub protocol: Option<Criterion<Protocol>>,
     /// Whether it must be a second or later fragment (`-f`), or must not.
     pub fragment: Option<bool>,
     /// What else it must be, first to last.
@@ -44,11 +43,12 @@ pub enum Target {
     Drop,
     /// Back to the rule after the jump; in a built-in chain, its policy.
     Return,
-    /// That chain, and back here when it ends. Also an extension without options: a text does not tell.
+    /// That chain, and back here when it ends. Also a target that we do not know, without options: a text does not
+    /// tell.
     Jump(ChainName),
     /// That chain, and not back.
     Goto(ChainName),
-    /// An extension with options.
+    /// An extension.
     Action(Action),
 }
 
@@ -116,10 +116,13 @@ impl fmt::Display for Body<'_> {
                 address.print(f, option)?;
             }
         }
-        for (option, text) in [("-i", &rule.in_interface), ("-o", &rule.out_interface), ("-p", &rule.protocol)] {
-            if let Some(text) = text {
-                text.print(f, option)?;
+        for (option, interface) in [("-i", &rule.in_interface), ("-o", &rule.out_interface)] {
+            if let Some(interface) = interface {
+                interface.print(f, option)?;
             }
+        }
+        if let Some(protocol) = &rule.protocol {
+            protocol.print(f, "-p")?;
         }
         if let Some(fragment) = rule.fragment {
             f.write_str(if fragment { " -f" } else { " ! -f" })?;
@@ -145,146 +148,20 @@ impl Serialize for Rule {
     }
 }
 
-/// A match or target: its name, and how its options are read. Its `Display` prints the options, each with a space
-/// before it.
-pub(super) trait Extension: Sized + fmt::Display {
-    /// The name after `-m` or `-j`.
-    const NAME: &'static str;
-
-    /// Reads its options. `None` where there is one that it does not know; a caller checks that none is left.
-    fn parse(options: &mut Options<'_>) -> Option<Self>;
-}
-
-/// The options of one extension, read from first to last.
-pub(super) struct Options<'a> {
-    words: &'a [Word<'a>],
-    family: Family,
-}
-
-impl<'a> Options<'a> {
-    pub(super) fn new(words: &'a [Word<'a>], family: Family) -> Self {
-        Self { words, family }
-    }
-
-    /// The next option and whether `!` stands before it.
-    pub(super) fn option(&mut self) -> Option<(bool, &'a str)> {
-        let inverted = self.words.first().is_some_and(|word| !word.quoted && word.value == "!");
-        let option = self.words.get(usize::from(inverted)).filter(|word| !word.quoted)?;
-        self.words = &self.words[usize::from(inverted) + 1..];
-        Some((inverted, &option.value))
-    }
-
-    /// The next word, as the value of the last option.
-    pub(super) fn value(&mut self) -> Option<&'a str> {
-        let (value, rest) = self.words.split_first()?;
-        self.words = rest;
-        Some(&value.value)
-    }
-
-    /// iptables or ip6tables.
-    pub(super) fn family(&self) -> Family {
-        self.family
-    }
-
-    /// An extension, if it knows every option.
-    pub(super) fn whole<E: Extension>(mut self) -> Option<E> {
-        E::parse(&mut self).filter(|_| self.words.is_empty())
-    }
-}
-
-/// A mark under a mask.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MaskedMark {
-    /// The bits.
-    pub value: u32,
-    /// Which of them count.
-    pub mask: u32,
-}
-
-impl MaskedMark {
-    /// `0x1/0xff`, or `0x1` for all bits; numbers in hexadecimal, decimal or, with a leading zero, octal digits.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (value, mask) = text.split_once('/').map_or((text, None), |(value, mask)| (value, Some(mask)));
-        Some(Self { value: number(value)?, mask: mask.map_or(Some(u32::MAX), number)? })
-    }
-}
-
-/// A number as `strtoul` reads it in base 0.
-fn number(text: &str) -> Option<u32> {
-    let (digits, radix) = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) => (digits, 16),
-        None if text.len() > 1 && text.starts_with('0') => (&text[1..], 8),
-        None => (text, 10),
-    };
-    digits.starts_with(|c: char| c.is_digit(radix)).then(|| u32::from_str_radix(digits, radix).ok())?
-}
-
 /// A part that is not understood, verbatim.
 pub(super) fn opaque(text: &str) -> Opaque {
     Opaque { dialect: Dialect::Iptables, text: text.to_owned() }
 }
 
-/// Makes the enum of all matches or targets: one variant per extension, of the type of the same name.
-macro_rules! extensions {
-    ($(#[$doc:meta])* $kind:ident { $($(#[$vdoc:meta])* $name:ident,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        #[non_exhaustive]
-        pub enum $kind {
-            $($(#[$vdoc])* $name($name),)*
-            /// What we do not understand.
-            Opaque($crate::ir::Opaque),
-        }
-
-        impl $kind {
-            /// The extension of that name, if we know it and all of its options.
-            pub(super) fn parse(name: &str, options: $crate::iptables::rule::Options<'_>) -> Option<Self> {
-                use $crate::iptables::rule::Extension;
-                match name {
-                    $(<$name>::NAME => options.whole().map(Self::$name),)*
-                    _ => None,
-                }
-            }
-        }
-
-        /// As iptables-save prints it, from `-m` or `-j` on.
-        impl std::fmt::Display for $kind {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                use $crate::iptables::rule::Extension;
-                match self {
-                    $(Self::$name(extension) => {
-                        write!(f, concat!($crate::iptables::rule::flag!($kind), " {}{}"), <$name>::NAME, extension)
-                    })*
-                    Self::Opaque(opaque) => f.write_str(&opaque.text),
-                }
-            }
-        }
-
-        $(impl From<$name> for $kind {
-            fn from(extension: $name) -> Self {
-                Self::$name(extension)
-            }
-        })*
-    };
-}
-
-macro_rules! flag {
-    (Match) => {
-        "-m"
-    };
-    (Action) => {
-        "-j"
-    };
-}
-
-pub(super) use {extensions, flag};
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
+    use crate::iptables::Family;
     use crate::iptables::parse::rule;
+    use crate::iptables::problem::Problem;
 
     /// The rule of that text.
+    #[track_caller]
     pub(in crate::iptables) fn parsed(text: &str, family: Family) -> Rule {
         rule(text, family).unwrap_or_else(|problem| panic!("{text}: {}", problem.message))
     }
@@ -297,21 +174,60 @@ pub(super) mod tests {
     /// Each text is typed, and prints as itself.
     #[track_caller]
     pub(in crate::iptables) fn round_trips(texts: &[&str]) {
-        texts.iter().for_each(|text| prints_as(text, text));
+        for text in texts {
+            prints_as(text, text);
+        }
+    }
+
+    /// The same in ip6tables.
+    #[track_caller]
+    pub(in crate::iptables) fn round_trips_6(texts: &[&str]) {
+        for text in texts {
+            prints(text, text, Family::Ip6);
+        }
     }
 
     /// The text is typed, and prints as that.
     #[track_caller]
     pub(in crate::iptables) fn prints_as(text: &str, printed: &str) {
-        let rule = parsed(text, Family::Ip);
+        prints(text, printed, Family::Ip);
+    }
+
+    /// The text is typed, and prints as that.
+    #[track_caller]
+    pub(in crate::iptables) fn prints(text: &str, printed: &str, family: Family) {
+        let rule = parsed(text, family);
         assert!(!holds_opaque(&rule), "{text} is opaque");
         assert_eq!(rule.to_string(), printed);
-        assert_eq!(parsed(printed, Family::Ip), rule, "{printed} is read back");
+        assert_eq!(parsed(printed, family), rule, "{printed} is read back");
+    }
+
+    /// Each text is refused, at the words that are given, with that message and what was expected.
+    #[track_caller]
+    pub(in crate::iptables) fn refuses(cases: &[(&str, &str, &str)]) {
+        for (text, at, message) in cases {
+            let problem: Problem = rule(text, Family::Ip).map(|rule| panic!("{text} is taken: {rule}")).unwrap_err();
+            let said = match &problem.expected {
+                Some(expected) => format!("{}, expected {expected}", problem.message),
+                None => problem.message.clone(),
+            };
+            assert_eq!((&text[problem.start..problem.end], said.as_str()), (*at, *message), "{text}");
+        }
+    }
+
+    /// Each text is refused, in iptables and in ip6tables.
+    #[track_caller]
+    pub(in crate::iptables) fn is_refused(texts: &[&str]) {
+        for text in texts {
+            for family in [Family::Ip, Family::Ip6] {
+                assert!(rule(text, family).is_err(), "{text} is taken in {family:?}");
+            }
+        }
     }
 
     /// Each text is not typed, and prints as itself.
     #[track_caller]
-    pub(in crate::iptables) fn is_opaque(texts: &[&str]) {
+    fn is_opaque(texts: &[&str]) {
         for text in texts {
             let rule = parsed(text, Family::Ip);
             assert!(holds_opaque(&rule), "{text} is typed: {rule:?}");
@@ -330,14 +246,51 @@ pub(super) mod tests {
             "--jump DROP -p tcp --destination-port 80 ! --src 10.1.2.3/255.0.0.0 -d 10.9.9.9",
             "! -s 10.0.0.0/8 -d 10.9.9.9/32 -p tcp -m tcp --dport 80 -j DROP",
         );
-        prints_as("-s 0.0.0.0/0 -j RETURN", "-j RETURN");
+        prints_as("-s 0.0.0.0/0 -p all -i + -j RETURN", "-j RETURN");
+    }
+
+    #[test]
+    fn old_spellings_and_shortened_names_are_read() {
+        prints_as("-s ! 10.0.0.1 -p ! tcp -i ! lo", "! -s 10.0.0.1/32 ! -i lo ! -p tcp");
+        prints_as("-p tcp --dport ! 80", "-p tcp -m tcp ! --dport 80");
+        prints_as("--proto tcp --dpo=80", "-p tcp -m tcp --dport 80");
+    }
+
+    #[test]
+    fn an_option_belongs_to_whatever_loaded_match_knows_it() {
+        prints_as(
+            "-p tcp -m mark -m conntrack --dport 80 --mark 1 -j DROP --ctstate NEW",
+            "-p tcp -m mark --mark 0x1 -m conntrack --ctstate NEW -m tcp --dport 80 -j DROP",
+        );
+    }
+
+    #[test]
+    fn what_iptables_refuses_is_located() {
+        refuses(&[
+            ("-p tcp --dprt 80", "--dprt", "unknown option `--dprt`, expected `--dport`"),
+            ("-p tpc", "tpc", "unknown protocol `tpc`, expected `tcp`"),
+            (
+                "-s example.org",
+                "example.org",
+                "`example.org` is no address, expected an IPv4 address or network; names of hosts are not looked up",
+            ),
+            ("-j ACCEPT -j DROP", "-j", "a rule has one target"),
+            ("! -j ACCEPT", "-j", "`-j` cannot be inverted"),
+            ("-s 10.0.0.1 -s 10.0.0.2", "-s", "`-s` is given twice"),
+            ("-i lo x", "x", "`x` is no option, expected an option"),
+            ("-p", "", "the value of `-p` is missing"),
+            ("-m mark --mark 1 --mark 2", "--mark", "`--mark` is given twice"),
+            ("-m mark", "-m mark", "`mark` needs --mark"),
+            ("-m mark --mark x", "x", "`x` does not fit `--mark`, expected a mark as `0x1` or `0x1/0xff`"),
+            ("-m tcp --dport 80", "-m tcp", "`tcp` cannot be used here: it needs -p tcp"),
+        ]);
     }
 
     #[test]
     fn unknown_extensions_stay_verbatim_beside_known_ones() {
         is_opaque(&[
             "-p tcp -m odd --x  \"a  b\" ! --y -m tcp --dport 80 -j ACCEPT",
-            "-m tcp --dport 80 -j NFLOG --nflog-group 1",
+            "-p tcp -m tcp --dport 80 -j ODD --odd-group 1",
             "-m comment --comment \"-j DROP\" -m odd -j ACCEPT",
         ]);
     }

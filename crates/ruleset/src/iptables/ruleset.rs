@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 
 use super::name::ChainName;
-use super::rule::Rule;
+use super::rule::{Rule, Target};
 use super::save::{Command, Line, SaveText};
 
 /// iptables or ip6tables: the same language with a few words of their own.
@@ -155,6 +155,14 @@ pub enum RestoreError {
         /// The chain.
         chain: ChainName,
     },
+    /// A chain that is there already, or whose name a built-in chain has.
+    #[error("line {line}: chain `{chain}` is there already")]
+    Exists {
+        /// The line, from 1.
+        line: usize,
+        /// The chain.
+        chain: ChainName,
+    },
     /// A chain that cannot be deleted: it has rules, is jumped to or is built in.
     #[error("line {line}: chain `{chain}` is in use")]
     InUse {
@@ -233,35 +241,87 @@ impl Table {
     }
 
     fn command(&mut self, command: &Command, line: usize) -> Result<(), RestoreError> {
-        let (Command::Append { chain, .. }
-        | Command::Insert { chain, .. }
-        | Command::Delete { chain, .. }
-        | Command::DeleteChain { chain }) = command;
-        let built_in = chain.is_built_in();
-        if built_in {
-            // It is there without a declaration.
-            self.chain_mut(chain);
-        }
-        let deletes = matches!(command, Command::DeleteChain { .. });
-        let in_use = deletes && (built_in || self.rules().any(|rule| rule.chain() == Some(chain)));
-        let found = self.chains.get_mut(chain).ok_or_else(|| RestoreError::NoChain { line, chain: chain.clone() })?;
         match command {
-            Command::Append { rule, .. } => found.rules.push(rule.clone()),
-            Command::Insert { at, rule, .. } => {
-                let missing = || RestoreError::NoRule { line, chain: chain.clone() };
-                let at = at.checked_sub(1).filter(|at| *at <= found.rules.len()).ok_or_else(missing)?;
-                found.rules.insert(at, rule.clone());
+            Command::Append { chain, rule } => self.found(chain, line)?.rules.push(rule.clone()),
+            Command::Insert { chain, at, rule } => {
+                let rules = &mut self.found(chain, line)?.rules;
+                let at = at.checked_sub(1).filter(|at| *at <= rules.len());
+                rules.insert(at.ok_or_else(|| RestoreError::NoRule { line, chain: chain.clone() })?, rule.clone());
             }
-            Command::Delete { rule, .. } => {
-                let missing = || RestoreError::NoRule { line, chain: chain.clone() };
-                let at = found.rules.iter().position(|other| other == rule).ok_or_else(missing)?;
-                found.rules.remove(at);
+            Command::Delete { chain, rule } => {
+                let at = self.found(chain, line)?.rules.iter().position(|other| other == rule);
+                self.remove(chain, at, line)?;
             }
-            Command::DeleteChain { .. } => {
-                if in_use || !found.rules.is_empty() {
-                    return Err(RestoreError::InUse { line, chain: chain.clone() });
+            Command::DeleteAt { chain, at } => self.remove(chain, at.checked_sub(1), line)?,
+            Command::Replace { chain, at, rule } => {
+                let place = at.checked_sub(1).and_then(|at| self.found(chain, line).ok()?.rules.get_mut(at));
+                *place.ok_or_else(|| RestoreError::NoRule { line, chain: chain.clone() })? = rule.clone();
+            }
+            Command::Check { chain, rule } => {
+                if !self.found(chain, line)?.rules.contains(rule) {
+                    return Err(RestoreError::NoRule { line, chain: chain.clone() });
                 }
-                self.chains.shift_remove(chain);
+            }
+            Command::NewChain { chain } => {
+                if chain.is_built_in() || self.chains.contains_key(chain) {
+                    return Err(RestoreError::Exists { line, chain: chain.clone() });
+                }
+                self.chain_mut(chain);
+            }
+            Command::DeleteChain { chain: Some(chain) } => self.delete_chain(chain, line)?,
+            Command::DeleteChain { chain: None } => {
+                let all: Vec<_> = self.chains.keys().filter(|chain| !chain.is_built_in()).cloned().collect();
+                all.iter().try_for_each(|chain| self.delete_chain(chain, line))?;
+            }
+            Command::Flush { chain: Some(chain) } => self.found(chain, line)?.rules.clear(),
+            Command::Flush { chain: None } => self.chains.values_mut().for_each(|chain| chain.rules.clear()),
+            Command::Zero { chain, .. } => {
+                chain.iter().try_for_each(|chain| self.found(chain, line).map(|_| ()))?;
+            }
+            Command::Policy { chain, policy } => self.found(chain, line)?.policy = Some(*policy),
+            Command::Rename { chain, to } => self.rename(chain, to, line)?,
+        }
+        Ok(())
+    }
+
+    /// A chain that is there; a built-in one is without a declaration.
+    fn found(&mut self, chain: &ChainName, line: usize) -> Result<&mut Chain, RestoreError> {
+        if chain.is_built_in() {
+            return Ok(self.chain_mut(chain));
+        }
+        self.chains.get_mut(chain).ok_or_else(|| RestoreError::NoChain { line, chain: chain.clone() })
+    }
+
+    fn remove(&mut self, chain: &ChainName, at: Option<usize>, line: usize) -> Result<(), RestoreError> {
+        let rules = &mut self.found(chain, line)?.rules;
+        let at = at.filter(|at| *at < rules.len());
+        rules.remove(at.ok_or_else(|| RestoreError::NoRule { line, chain: chain.clone() })?);
+        Ok(())
+    }
+
+    fn delete_chain(&mut self, chain: &ChainName, line: usize) -> Result<(), RestoreError> {
+        let has_rules = !self.found(chain, line)?.rules.is_empty();
+        if chain.is_built_in() || has_rules || self.rules().any(|rule| rule.chain() == Some(chain)) {
+            return Err(RestoreError::InUse { line, chain: chain.clone() });
+        }
+        self.chains.shift_remove(chain);
+        Ok(())
+    }
+
+    fn rename(&mut self, chain: &ChainName, to: &ChainName, line: usize) -> Result<(), RestoreError> {
+        if to.is_built_in() || self.chains.contains_key(to) {
+            return Err(RestoreError::Exists { line, chain: to.clone() });
+        }
+        if chain.is_built_in() {
+            return Err(RestoreError::InUse { line, chain: chain.clone() });
+        }
+        let renamed = std::mem::take(self.found(chain, line)?);
+        self.chains.shift_remove(chain);
+        self.chains.insert(to.clone(), renamed);
+        for rule in self.chains.values_mut().flat_map(|chain| &mut chain.rules) {
+            match &mut rule.target {
+                Some(Target::Jump(target) | Target::Goto(target)) if target == chain => *target = to.clone(),
+                _ => {}
             }
         }
         Ok(())

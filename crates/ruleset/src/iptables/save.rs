@@ -49,10 +49,64 @@ pub enum Command {
         /// The rule.
         rule: Rule,
     },
-    /// `-X`: a chain without rules that nothing jumps to.
-    DeleteChain {
+    /// `-D`: the rule at a place.
+    DeleteAt {
         /// The chain.
         chain: ChainName,
+        /// Its place, from 1.
+        at: usize,
+    },
+    /// `-R`: another rule at a place.
+    Replace {
+        /// The chain.
+        chain: ChainName,
+        /// Its place, from 1.
+        at: usize,
+        /// The rule.
+        rule: Rule,
+    },
+    /// `-C`: asks whether a rule is there.
+    Check {
+        /// The chain.
+        chain: ChainName,
+        /// The rule.
+        rule: Rule,
+    },
+    /// `-N`: a chain that is not there yet.
+    NewChain {
+        /// The chain.
+        chain: ChainName,
+    },
+    /// `-X`: a chain without rules that nothing jumps to, or all of these.
+    DeleteChain {
+        /// The chain; `None` for all that are not built in.
+        chain: Option<ChainName>,
+    },
+    /// `-F`: the rules of a chain, or of all.
+    Flush {
+        /// The chain; `None` for all.
+        chain: Option<ChainName>,
+    },
+    /// `-Z`: counters at nought.
+    Zero {
+        /// The chain; `None` for all.
+        chain: Option<ChainName>,
+        /// The rule, from 1; `None` for all.
+        at: Option<usize>,
+    },
+    /// `-P`: what becomes of the rest in a built-in chain.
+    Policy {
+        /// The chain.
+        chain: ChainName,
+        /// Its policy.
+        policy: Policy,
+    },
+    /// `-E`: another name for a chain.
+    Rename {
+        /// The chain.
+        chain: ChainName,
+        /// Its new name.
+        to: ChainName,
     },
 }
 
@@ -62,9 +116,25 @@ impl fmt::Display for Command {
             Self::Append { chain, rule } => write!(f, "-A {chain}{}", rule.body()),
             Self::Insert { chain, at, rule } => write!(f, "-I {chain} {at}{}", rule.body()),
             Self::Delete { chain, rule } => write!(f, "-D {chain}{}", rule.body()),
-            Self::DeleteChain { chain } => write!(f, "-X {chain}"),
+            Self::DeleteAt { chain, at } => write!(f, "-D {chain} {at}"),
+            Self::Replace { chain, at, rule } => write!(f, "-R {chain} {at}{}", rule.body()),
+            Self::Check { chain, rule } => write!(f, "-C {chain}{}", rule.body()),
+            Self::NewChain { chain } => write!(f, "-N {chain}"),
+            Self::DeleteChain { chain } => print_for(f, "-X", chain.as_ref()),
+            Self::Flush { chain } => print_for(f, "-F", chain.as_ref()),
+            Self::Zero { chain, at } => {
+                print_for(f, "-Z", chain.as_ref())?;
+                at.iter().try_for_each(|at| write!(f, " {at}"))
+            }
+            Self::Policy { chain, policy } => write!(f, "-P {chain} {}", policy.keyword()),
+            Self::Rename { chain, to } => write!(f, "-E {chain} {to}"),
         }
     }
+}
+
+fn print_for(f: &mut fmt::Formatter<'_>, option: &str, chain: Option<&ChainName>) -> fmt::Result {
+    f.write_str(option)?;
+    chain.iter().try_for_each(|chain| write!(f, " {chain}"))
 }
 
 /// A line of a text.

@@ -22,7 +22,7 @@ pub(super) fn pod_interfaces(node: &NodeSettings) -> (Vec<String>, Vec<String>) 
     });
     let legal = |name: &String| {
         let stem = name.strip_suffix('*').unwrap_or(name);
-        DeviceName::new(name).is_ok() && !stem.is_empty() && !stem.contains(['*', '/', ' '])
+        DeviceName::new(name).is_ok() && !stem.is_empty() && !stem.contains(['*', '/', ' ', '"'])
     };
     let (mut legal, mut wrong): (Vec<_>, Vec<_>) = bridges.chain(prefixes).partition(legal);
     for names in [&mut legal, &mut wrong] {

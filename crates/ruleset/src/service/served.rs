@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::iptables::matches::{Match, Ports};
+use crate::iptables::matches::Match;
 use crate::iptables::{self, Address, CHAIN_PREFIX, ChainName, Criterion, IptablesRuleset, Rule};
 use crate::ir::{Comment, DataKind, Family};
 use crate::live::{Live, LiveTable};
@@ -70,15 +70,15 @@ fn frontend_of(family: Family, key: &[u8]) -> Option<Frontend> {
 
 /// The frontend that a rule is about: one port, of one address or of the node.
 fn frontend_of_rule(rule: &Rule, family: Family) -> Option<Frontend> {
-    let name = &rule.protocol.as_ref().filter(|protocol| !protocol.inverted)?.value;
-    let protocol = PROTOCOLS.into_iter().find(|known| known.keyword() == name)?;
+    let number = rule.protocol.filter(|protocol| !protocol.inverted)?.value.number();
+    let protocol = PROTOCOLS.into_iter().find(|known| known.number() == number)?;
     let ports = rule.matches.iter().find_map(|criterion| match criterion {
-        Match::Tcp(tcp) => Some(&tcp.ports),
-        Match::Udp(udp) => Some(&udp.ports),
-        Match::Sctp(sctp) => Some(&sctp.ports),
+        Match::Tcp(tcp) => tcp.dport,
+        Match::Udp(udp) => udp.dport,
+        Match::Sctp(sctp) => sctp.dport,
         _ => None,
     });
-    let Ports { destination: Some(Criterion { inverted: false, value: port }), .. } = ports? else { return None };
+    let port = ports.filter(|ports| !ports.inverted)?.value;
     let port = (port.first == port.last).then_some(port.first)?;
     match &rule.destination {
         None => Some(Frontend::node_port(family, protocol, port)),

@@ -1,111 +1,138 @@
-//! `-m addrtype` (extensions/libxt_addrtype.c). One type of source and one of destination are typed; a match with
-//! several types, or with a limit to an interface, is opaque.
+//! `-m addrtype` (extensions/libxt_addrtype.c, `addrtype_save_v1`).
 
 use std::fmt;
 
+use super::super::extension::{Context, Given, Value, extension};
 use super::super::head::Criterion;
-use super::super::rule::{Extension, Options};
+use super::super::problem::Problem;
+use super::super::ruleset::Family;
+use super::super::value::keywords;
 
-/// What the kernel's routing tables say of an address (`RTN_…`, linux/rtnetlink.h).
+keywords! {
+    /// What the routing table says of an address.
+    AddressType, "a type as `LOCAL`";
+    /// Not known.
+    Unspec = "UNSPEC",
+    /// Of another host.
+    Unicast = "UNICAST",
+    /// Of this host.
+    Local = "LOCAL",
+    /// For all of a network.
+    Broadcast = "BROADCAST",
+    /// For one of several.
+    Anycast = "ANYCAST",
+    /// For a group.
+    Multicast = "MULTICAST",
+    /// Dropped.
+    Blackhole = "BLACKHOLE",
+    /// Unreachable.
+    Unreachable = "UNREACHABLE",
+    /// Prohibited.
+    Prohibit = "PROHIBIT",
+    /// Looked up elsewhere.
+    Throw = "THROW",
+    /// Rewritten.
+    Nat = "NAT",
+    /// Resolved by a program.
+    Xresolve = "XRESOLVE",
+}
+
+/// Several types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum AddressType {
-    /// It is behind a gateway or on a link.
-    Unicast,
-    /// It is one of this machine's own.
-    Local,
-    /// It is everyone's on a link.
-    Broadcast,
-    /// It is a group's.
-    Multicast,
-}
+pub struct AddressTypes(u16);
 
-impl AddressType {
-    const ALL: [Self; 4] = [Self::Unicast, Self::Local, Self::Broadcast, Self::Multicast];
+impl AddressTypes {
+    /// One type.
+    pub fn single(kind: AddressType) -> Self {
+        Self(1 << kind as u8)
+    }
 
-    /// iptables' word.
-    pub const fn keyword(self) -> &'static str {
-        match self {
-            Self::Unicast => "UNICAST",
-            Self::Local => "LOCAL",
-            Self::Broadcast => "BROADCAST",
-            Self::Multicast => "MULTICAST",
-        }
+    /// The types, in the order of iptables-save.
+    pub fn iter(self) -> impl Iterator<Item = AddressType> {
+        AddressType::ALL.iter().copied().filter(move |kind| self.0 & 1 << *kind as u8 != 0)
     }
 }
 
-impl fmt::Display for AddressType {
+impl Value for AddressTypes {
+    const EXPECTED: &'static str = "types as `LOCAL,UNICAST`; IPv6 has no broadcast and none above UNREACHABLE";
+
+    fn read([word, _]: &[&str; 2], context: &Context<'_>) -> Option<Self> {
+        let bit = |word: &str| AddressType::from_keyword(word).map(|kind| 1 << kind as u8);
+        let bits = word.split(',').map(bit).try_fold(0, |bits: u16, bit: Option<u16>| Some(bits | bit?))?;
+        let ip6 = 1 << AddressType::Broadcast as u8 | !((1 << AddressType::Prohibit as u8) - 1);
+        (context.family == Family::Ip || bits & ip6 == 0).then_some(Self(bits))
+    }
+}
+
+impl fmt::Display for AddressTypes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.keyword())
-    }
-}
-
-/// What the packet's addresses must be to the routing tables.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Addrtype {
-    /// The source address.
-    pub source: Option<Criterion<AddressType>>,
-    /// The destination address.
-    pub destination: Option<Criterion<AddressType>>,
-}
-
-impl Addrtype {
-    /// The packet comes from this machine.
-    pub fn from_local() -> Self {
-        Self { source: Some(Criterion::is(AddressType::Local)), destination: None }
-    }
-
-    /// The packet goes to this machine.
-    pub fn to_local() -> Self {
-        Self { source: None, destination: Some(Criterion::is(AddressType::Local)) }
-    }
-}
-
-impl Extension for Addrtype {
-    const NAME: &'static str = "addrtype";
-
-    fn parse(options: &mut Options<'_>) -> Option<Self> {
-        let mut addrtype = Self::default();
-        while let Some((inverted, option)) = options.option() {
-            let place = match option {
-                "--src-type" => &mut addrtype.source,
-                "--dst-type" => &mut addrtype.destination,
-                _ => return None,
-            };
-            let word = options.value()?;
-            let value = AddressType::ALL.into_iter().find(|kind| kind.keyword().eq_ignore_ascii_case(word))?;
-            if place.replace(Criterion { inverted, value }).is_some() {
-                return None;
-            }
-        }
-        (addrtype != Self::default()).then_some(addrtype)
-    }
-}
-
-impl fmt::Display for Addrtype {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (option, criterion) in [("--src-type", &self.source), ("--dst-type", &self.destination)] {
-            criterion.iter().try_for_each(|criterion| criterion.print(f, option))?;
+        for (index, kind) in self.iter().enumerate() {
+            write!(f, "{}{kind}", if index == 0 { "" } else { "," })?;
         }
         Ok(())
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use crate::iptables::rule::tests::{is_opaque, prints_as, round_trips};
+extension! {
+    /// What the routing table says of a packet's addresses.
+    Addrtype, "addrtype";
+    /// The types one of which the source must have.
+    source: Option<Criterion<AddressTypes>>, "--src-type";
+    /// The types one of which the destination must have.
+    destination: Option<Criterion<AddressTypes>>, "--dst-type";
+    /// Only as seen from the incoming interface.
+    limit_in: bool, "--limit-iface-in";
+    /// Only as seen from the outgoing interface.
+    limit_out: bool, "--limit-iface-out";
+    => Addrtype::settle;
+}
 
-    #[test]
-    fn types_of_addresses_round_trip() {
-        round_trips(&["-m addrtype --dst-type LOCAL", "-m addrtype ! --src-type LOCAL --dst-type MULTICAST"]);
-        prints_as("-m addrtype --dst-type local --src-type UNICAST", "-m addrtype --src-type UNICAST --dst-type LOCAL");
+impl Addrtype {
+    /// The packet comes from this machine.
+    pub fn from_local() -> Self {
+        let source = Some(Criterion::is(AddressTypes::single(AddressType::Local)));
+        Self { source, destination: None, limit_in: false, limit_out: false }
     }
 
+    /// The packet goes to this machine.
+    pub fn to_local() -> Self {
+        let destination = Some(Criterion::is(AddressTypes::single(AddressType::Local)));
+        Self { source: None, destination, limit_in: false, limit_out: false }
+    }
+
+    fn settle(&mut self, given: &Given<'_, '_>) -> Result<(), Problem> {
+        given.one_of(&[2, 3])?;
+        if self.source.is_none() && self.destination.is_none() {
+            return Err(given.missing(&[0, 1]));
+        }
+        match given.context.built_in() {
+            Some(chain @ ("OUTPUT" | "POSTROUTING")) if self.limit_in => {
+                Err(given.problem(format!("packets in {chain} have no incoming interface")))
+            }
+            Some(chain @ ("INPUT" | "PREROUTING")) if self.limit_out => {
+                Err(given.problem(format!("packets in {chain} have no outgoing interface")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::iptables::rule::tests::{is_refused, prints_as, round_trips, round_trips_6};
+
     #[test]
-    fn other_options_stay_as_they_are() {
-        is_opaque(&[
-            "-m addrtype --dst-type LOCAL,BROADCAST",
-            "-m addrtype --dst-type LOCAL --limit-iface-in",
+    fn it_prints_as_iptables_save_does() {
+        round_trips(&[
+            "-m addrtype --dst-type LOCAL",
+            "-m addrtype ! --src-type UNICAST,LOCAL --dst-type BROADCAST --limit-iface-in",
+        ]);
+        round_trips_6(&["-m addrtype --dst-type LOCAL"]);
+        prints_as("-m addrtype --dst-type local,unspec", "-m addrtype --dst-type UNSPEC,LOCAL");
+        is_refused(&[
             "-m addrtype",
+            "-m addrtype --dst-type ODD",
+            "-m addrtype --dst-type LOCAL --limit-iface-in --limit-iface-out",
         ]);
     }
 }

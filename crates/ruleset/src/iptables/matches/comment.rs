@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::super::rule::{Extension, Options};
+use super::super::extension::{Extension, Given, Opt};
+use super::super::problem::Problem;
 use super::super::word::Quoted;
 use crate::ir::NameError;
 
@@ -48,13 +49,12 @@ impl Comment {
 }
 
 impl Extension for Comment {
-    const NAME: &'static str = "comment";
+    const NAMES: &'static [&'static str] = &["comment"];
+    const OPTIONS: &'static [Opt] = &[Opt::word(&["--comment"])];
 
-    fn parse(options: &mut Options<'_>) -> Option<Self> {
-        match options.option()? {
-            (false, "--comment") => Self::new(options.value()?).ok(),
-            _ => None,
-        }
+    fn build(given: &Given<'_, '_>) -> Result<Self, Problem> {
+        let comment = given.exactly_one_of(&[0])?;
+        Self::new(comment.value()).map_err(|_| comment.unexpected("a comment of at most 255 bytes"))
     }
 }
 

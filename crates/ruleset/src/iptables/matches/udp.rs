@@ -1,44 +1,43 @@
-//! `-m udp` (extensions/libxt_udp.c). Ports are typed; a match with another option is opaque.
+//! `-m udp` (extensions/libxt_udp.c).
 
-use std::fmt;
+use super::super::extension::{Given, Only, extension};
+use super::super::head::Criterion;
+use super::super::problem::Problem;
+use super::super::protocol::Protocol;
+use super::super::value::{PortRange, drop_every_port};
 
-use super::super::rule::{Extension, Options};
-use super::Ports;
-
-/// What a UDP packet must be.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Udp {
-    /// Its ports.
-    pub ports: Ports,
+extension! {
+    /// What a UDP packet must be.
+    Udp, "udp", Only::ANYWHERE.protocols(&[Protocol::UDP]);
+    /// The ports one of which it must come from.
+    sport: Option<Criterion<PortRange>>, "--sport" | "--source-port";
+    /// The ports one of which it must go to.
+    dport: Option<Criterion<PortRange>>, "--dport" | "--destination-port";
+    => Udp::settle;
 }
 
-impl Extension for Udp {
-    const NAME: &'static str = "udp";
-
-    fn parse(options: &mut Options<'_>) -> Option<Self> {
-        Ports::parse(options).map(|ports| Self { ports })
+impl Udp {
+    /// To one of these ports.
+    pub fn to(ports: PortRange) -> Self {
+        Self { sport: None, dport: Some(Criterion::is(ports)) }
     }
-}
 
-impl fmt::Display for Udp {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.ports.fmt(f)
+    fn settle(&mut self, _: &Given<'_, '_>) -> Result<(), Problem> {
+        drop_every_port(&mut self.sport);
+        drop_every_port(&mut self.dport);
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::iptables::rule::tests::{is_opaque, prints_as, round_trips};
+    use crate::iptables::rule::tests::{is_refused, prints_as, round_trips};
 
     #[test]
     fn ports_round_trip() {
-        round_trips(&["-m udp --dport 80", "-m udp --sport 1:1023 ! --dport 80", "-m udp"]);
-        prints_as("-m udp --destination-port 1024: --sport :9", "-m udp --sport 0:9 --dport 1024:65535");
-        prints_as("-m udp --dport :", "-m udp");
-    }
-
-    #[test]
-    fn what_is_not_typed_stays_as_it_is() {
-        is_opaque(&["-m udp --dport http", "-m udp --dport 9:1", "-m udp --dport 1 --dport 2", "-m udp --odd"]);
+        round_trips(&["-p udp -m udp --dport 80", "-p udp -m udp --sport 1:1023 ! --dport 80", "-p udp -m udp"]);
+        prints_as("-p udp --dport domain", "-p udp -m udp --dport 53");
+        prints_as("-p udp -m udp --dport :", "-p udp -m udp");
+        is_refused(&["-p tcp -m udp --dport 80", "-p udp --dport 65536"]);
     }
 }

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use super::super::rule::{Extension, MaskedMark, Options};
+use super::super::extension::{Extension, Given, Opt};
+use super::super::problem::Problem;
+use super::super::value::MaskedMark;
 
 /// Sets the packet mark: clears the bits of the mask, then flips those of the value.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,19 +26,27 @@ impl Mark {
 }
 
 impl Extension for Mark {
-    const NAME: &'static str = "MARK";
+    const NAMES: &'static [&'static str] = &["MARK"];
+    const OPTIONS: &'static [Opt] = &[
+        Opt::word(&["--set-xmark"]),
+        Opt::word(&["--set-mark"]),
+        Opt::word(&["--and-mark"]),
+        Opt::word(&["--or-mark"]),
+        Opt::word(&["--xor-mark"]),
+    ];
 
-    fn parse(options: &mut Options<'_>) -> Option<Self> {
-        let (false, option) = options.option()? else { return None };
-        let mark = MaskedMark::parse(options.value()?)?;
-        let bits = (mark.mask == u32::MAX).then_some(mark.value);
-        Some(match option {
-            "--set-xmark" => Self { xmark: mark },
-            "--set-mark" => Self { xmark: MaskedMark { mask: mark.value | mark.mask, ..mark } },
-            "--or-mark" => Self::or(bits?),
-            "--xor-mark" => Self::xor(bits?),
-            "--and-mark" => Self { xmark: MaskedMark { value: 0, mask: !bits? } },
-            _ => return None,
+    fn build(given: &Given<'_, '_>) -> Result<Self, Problem> {
+        let option = given.exactly_one_of(&[0, 1, 2, 3, 4])?;
+        if option.option < 2 {
+            let mark: MaskedMark = option.read(given.context)?;
+            let mask = if option.option == 1 { mark.value | mark.mask } else { mark.mask };
+            return Ok(Self { xmark: MaskedMark { mask, ..mark } });
+        }
+        let bits: u32 = option.read(given.context)?;
+        Ok(match option.option {
+            2 => Self { xmark: MaskedMark { value: 0, mask: !bits } },
+            3 => Self::or(bits),
+            _ => Self::xor(bits),
         })
     }
 }
@@ -49,7 +59,7 @@ impl fmt::Display for Mark {
 
 #[cfg(test)]
 mod tests {
-    use crate::iptables::rule::tests::{is_opaque, prints_as, round_trips};
+    use crate::iptables::rule::tests::{is_refused, prints_as, round_trips};
 
     #[test]
     fn marks_print_as_iptables_save_does() {
@@ -64,6 +74,6 @@ mod tests {
         ] {
             prints_as(&format!("-j MARK {written}"), &format!("-j MARK --set-xmark {printed}"));
         }
-        is_opaque(&["-j MARK --or-mark 1/2", "-j MARK --set-mark x"]);
+        is_refused(&["-j MARK --or-mark 1/2", "-j MARK --set-mark x", "-j MARK", "-j MARK --or-mark 1 --xor-mark 2"]);
     }
 }

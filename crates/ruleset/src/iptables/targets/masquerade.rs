@@ -1,41 +1,32 @@
-//! `-j MASQUERADE` (extensions/libxt_MASQUERADE.c). `--random` and `--to-ports` are opaque.
+//! `-j MASQUERADE` (extensions/libxt_MASQUERADE.c).
 
-use std::fmt;
+use super::super::extension::{Only, extension};
+use super::super::ruleset::TableName;
+use super::nat::ToPorts;
 
-use super::super::rule::{Extension, Options};
-
-/// Makes the outgoing interface's address the source.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Masquerade {
+extension! {
+    /// Makes the outgoing interface's address the source.
+    Masquerade, "MASQUERADE", Only::ANYWHERE.tables(&[TableName::Nat]).chains(&["POSTROUTING"]);
+    /// The ports to choose from.
+    to_ports: Option<ToPorts>, "--to-ports";
     /// The port is chosen at random.
-    pub random_fully: bool,
-}
-
-impl Extension for Masquerade {
-    const NAME: &'static str = "MASQUERADE";
-
-    fn parse(options: &mut Options<'_>) -> Option<Self> {
-        match options.option() {
-            None => Some(Self { random_fully: false }),
-            Some((false, "--random-fully")) => Some(Self { random_fully: true }),
-            Some(_) => None,
-        }
-    }
-}
-
-impl fmt::Display for Masquerade {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.random_fully { " --random-fully" } else { "" })
-    }
+    random: bool, "--random";
+    /// The port is chosen at random, without regard to the one it was.
+    random_fully: bool, "--random-fully";
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::iptables::rule::tests::{is_opaque, round_trips};
+    use crate::iptables::rule::tests::{is_refused, prints_as, round_trips};
 
     #[test]
     fn masquerade_round_trips() {
-        round_trips(&["-j MASQUERADE", "-j MASQUERADE --random-fully"]);
-        is_opaque(&["-j MASQUERADE --random-fully --random", "-j MASQUERADE --to-ports 1-9"]);
+        round_trips(&["-j MASQUERADE", "-j MASQUERADE --random-fully", "-p udp -j MASQUERADE --to-ports 1-9 --random"]);
+        prints_as("-p tcp -j MASQUERADE --to-ports 9-9", "-p tcp -j MASQUERADE --to-ports 9");
+        is_refused(&[
+            "-j MASQUERADE --to-ports 1-9",
+            "-p tcp -j MASQUERADE --to-ports 9-1",
+            "-j MASQUERADE --persistent",
+        ]);
     }
 }

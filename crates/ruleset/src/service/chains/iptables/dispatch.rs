@@ -4,8 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::IpNet;
 
-use crate::iptables::matches::PortRange;
-use crate::iptables::{Rule, Table};
+use crate::iptables::{PortRange, Rule, Table};
 use crate::service::{Frontend, Protocol};
 
 use super::super::names::ChainHash;

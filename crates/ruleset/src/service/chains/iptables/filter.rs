@@ -20,7 +20,7 @@ pub(super) fn table(layout: &ChainsLayout, family: Family) -> Table {
             built_in(hook),
             [jump(own(fixed::UNSERVED))
                 .matching(Conntrack::new_connection())
-                .matching(Conntrack { states: Criterion::is_not(CtStates::single(CtState::Dnat)) })
+                .matching(Conntrack::of_states(Criterion::is_not(CtStates::single(CtState::Dnat))))
                 .matching(managed())],
         );
     }
@@ -41,17 +41,17 @@ pub(super) fn table(layout: &ChainsLayout, family: Family) -> Table {
 /// source address: others may send from a loopback address, too.
 fn martians(table: &mut Table, family: crate::ir::Family) {
     let known = CtStates::of([CtState::Related, CtState::Established, CtState::Dnat]).expect("these are three");
-    let unknown = Conntrack { states: Criterion::is_not(known) };
+    let unknown = Conntrack::of_states(Criterion::is_not(known));
     add(table, own(fixed::MARTIAN), [Rule::to(Target::Drop).matching(unknown)]);
     let first = to_network(jump(own(fixed::MARTIAN)).matching(managed()), node_ports::loopback(family));
-    let first = Rule { in_interface: Some(Criterion::is_not("lo".to_owned())), ..first };
+    let first = Rule { in_interface: Some(Criterion::is_not(words::interface("lo"))), ..first };
     table.chain_mut(&built_in("INPUT")).rules.insert(0, first);
 }
 
 /// A reset for TCP, for it is not rate limited as ICMP errors are; port unreachable for the others.
 fn reject(family: Family, refusal: Refusal) -> Vec<Rule> {
     let with = |with| Rule::to(Target::Action(targets::Reject { with }.into()));
-    let tcp = Some(Criterion::is(Protocol::Tcp.keyword().to_owned()));
+    let tcp = Some(words::above_ip(Protocol::Tcp));
     let reset = Rule { protocol: tcp, ..with(targets::RejectWith::TcpReset) };
     let told = (refusal == Refusal::Reset).then_some(reset);
     told.into_iter().chain([with(targets::RejectWith::PortUnreachable(family))]).collect()
@@ -60,7 +60,7 @@ fn reject(family: Family, refusal: Refusal) -> Vec<Rule> {
 /// Drops what belongs to no connection that conntrack knows, where it would be forwarded.
 fn invalid(table: &mut Table) {
     add(table, own(fixed::INVALID), [Rule::to(Target::Drop)]);
-    let invalid = Conntrack { states: Criterion::is(CtStates::single(CtState::Invalid)) };
+    let invalid = Conntrack::of_states(Criterion::is(CtStates::single(CtState::Invalid)));
     let first = jump(own(fixed::INVALID)).matching(invalid).matching(managed());
     table.chain_mut(&built_in("FORWARD")).rules.insert(0, first);
 }

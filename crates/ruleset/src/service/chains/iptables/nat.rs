@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-use crate::iptables::matches::{Addrtype, Mark, Recent, RecentAction, Statistic};
-use crate::iptables::{ChainName, Criterion, Family, MaskedMark, Rule, Table, Target, targets};
+use crate::iptables::matches::{Addrtype, Mark, Recent, Statistic};
+use crate::iptables::{ChainName, Criterion, Family, MaskedMark, Name, Rule, Table, Target, targets};
 use crate::service::route::{Handling, Lead, Masquerade};
 use crate::service::{Frontend, Protocol};
 
@@ -162,7 +162,7 @@ fn by_client(service: &ServiceChains, handling: &Handling, pods: &Pods) -> Vec<R
 
 /// The same rule for what comes in there. iptables writes the start of a name with `+`.
 fn by_interface(rule: Rule, interface: &str) -> Rule {
-    Rule { in_interface: Some(Criterion::is(interface.replace('*', "+"))), ..rule }
+    Rule { in_interface: Some(Criterion::is(words::interface(&interface.replace('*', "+")))), ..rule }
 }
 
 /// Masquerades what is marked, and takes the mark off: it is known to be set, so flipping it clears it.
@@ -171,7 +171,7 @@ fn postrouting(mark: u32, random_fully: bool) -> [Rule; 3] {
     [
         Rule::to(Target::Return).matching(unmarked),
         Rule::to(Target::Action(targets::Mark::xor(mark).into())),
-        Rule::to(Target::Action(targets::Masquerade { random_fully }.into())),
+        Rule::to(Target::Action(targets::Masquerade { to_ports: None, random: false, random_fully }.into())),
     ]
 }
 
@@ -197,7 +197,7 @@ fn choosing(service: &ServiceChains, choice: &Choice) -> Vec<Rule> {
     let label = service.identity.label();
     let leading = |chain| jump(endpoint(chain)).matching(comment(&format!("{label} -> {}", chain.address)));
     if let Some(seconds) = service.affinity {
-        let had = |(chain, _)| leading(chain).matching(clients(chain, RecentAction::Check(seconds)));
+        let had = |(chain, _)| leading(chain).matching(clients(chain, Some(seconds)));
         rules.extend(service.among(choice).map(had));
     }
     let mut left = choice.total;
@@ -212,10 +212,14 @@ fn choosing(service: &ServiceChains, choice: &Choice) -> Vec<Rule> {
     rules
 }
 
-/// The list of the clients that an endpoint had.
-fn clients(endpoint: &EndpointChain, action: RecentAction) -> Recent {
+/// The list of the clients that an endpoint had: a client that was there in the last seconds, or one that joins.
+fn clients(endpoint: &EndpointChain, within: Option<u32>) -> Recent {
     let family = if endpoint.address.is_ipv4() { Family::Ip } else { Family::Ip6 };
-    Recent { name: words::endpoint(endpoint).as_str().to_owned(), action, family }
+    let name = Name::new(words::endpoint(endpoint).as_str()).expect("a chain's name is short and one word");
+    match within {
+        Some(seconds) => Recent::joined(name, family, seconds),
+        None => Recent::join(name, family),
+    }
 }
 
 /// Marks packets of the endpoint itself, whose answers would not come back through here, and translates.
@@ -223,12 +227,12 @@ fn translate(service: &ServiceChains, endpoint: &EndpointChain) -> Vec<Rule> {
     let label = comment(&service.identity.label());
     let hairpin = from_network(jump(own(fixed::MARK)), endpoint.address.ip().into()).matching(label.clone());
     let dnat = Rule {
-        protocol: Some(Criterion::is(service.identity.protocol.keyword().to_owned())),
-        ..Rule::to(Target::Action(targets::Dnat { to: endpoint.address }.into()))
+        protocol: Some(words::above_ip(service.identity.protocol)),
+        ..Rule::to(Target::Action(targets::Dnat::to(endpoint.address).into()))
     };
     let mut dnat = dnat.matching(label);
     if service.affinity.is_some() {
-        dnat = dnat.matching(clients(endpoint, RecentAction::Set));
+        dnat = dnat.matching(clients(endpoint, None));
     }
     endpoint.here.then_some(hairpin).into_iter().chain([dnat]).collect()
 }

@@ -2,8 +2,8 @@
 
 use ipnet::IpNet;
 
-use crate::iptables::matches::{Addrtype, Comment, Match, PortRange, Ports, Sctp, Tcp, Udp};
-use crate::iptables::{Address, CHAIN_PREFIX, Chain, ChainName, Criterion, Rule, Table, Target};
+use crate::iptables::matches::{Addrtype, Comment, Match, Sctp, Tcp, Udp};
+use crate::iptables::{Address, CHAIN_PREFIX, Chain, ChainName, Criterion, Interface, PortRange, Rule, Table, Target};
 use crate::service::node_ports::Answering;
 use crate::service::{Frontend, Protocol};
 
@@ -100,13 +100,22 @@ pub(super) fn from_network(rule: Rule, network: IpNet) -> Rule {
 
 /// The same rule for what is sent to those ports.
 pub(super) fn to_ports(rule: Rule, protocol: Protocol, range: PortRange) -> Rule {
-    let ports = Ports { destination: Some(Criterion::is(range)), ..Ports::default() };
     let matched: Match = match protocol {
-        Protocol::Tcp => Tcp { ports }.into(),
-        Protocol::Udp => Udp { ports }.into(),
-        Protocol::Sctp => Sctp { ports }.into(),
+        Protocol::Tcp => Tcp::to(range).into(),
+        Protocol::Udp => Udp::to(range).into(),
+        Protocol::Sctp => Sctp::to(range).into(),
     };
-    Rule { protocol: Some(Criterion::is(protocol.keyword().to_owned())), ..rule }.matching(matched)
+    Rule { protocol: Some(above_ip(protocol)), ..rule }.matching(matched)
+}
+
+/// The interface of that name.
+pub(super) fn interface(name: &str) -> Interface {
+    Interface::new(name).expect("names of interfaces were checked when the settings were read")
+}
+
+/// What `-p` says of a protocol.
+pub(super) fn above_ip(protocol: Protocol) -> Criterion<crate::iptables::Protocol> {
+    Criterion::is(crate::iptables::Protocol::of(protocol.number()))
 }
 
 /// The same rule for what connects to a frontend, with a comment. At a node port, whatever the address is.
