@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
+use rulectl_ruleset::iptables::Family;
 use rulectl_ruleset::ir::TableName;
 use rulectl_ruleset::service::{self, Layout, Refusal};
 
@@ -75,11 +76,11 @@ pub(crate) enum Command {
 
 #[derive(Debug, Args)]
 pub(crate) struct Parse {
-    /// Rulesets: nft text, or JSON of `nft -j`. `-` is standard input.
+    /// Rulesets: nft text, JSON of `nft -j`, or text of iptables-save. `-` is standard input.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// The form they are in; `auto` looks whether they begin with a brace.
+    /// The form they are in; `auto` looks whether they begin with a brace, and is never iptables.
     #[arg(long, value_name = "FORM", default_value = "auto")]
     pub(crate) from: RulesetSource,
 
@@ -93,6 +94,21 @@ pub(crate) enum RulesetSource {
     Auto,
     Nft,
     Json,
+    /// Text of iptables-save, or for iptables-restore.
+    Iptables,
+    /// Text of ip6tables-save, or for ip6tables-restore.
+    Ip6tables,
+}
+
+impl RulesetSource {
+    /// Whether it is text of iptables, and whose.
+    pub(crate) fn iptables(self) -> Option<Family> {
+        match self {
+            Self::Iptables => Some(Family::Ip),
+            Self::Ip6tables => Some(Family::Ip6),
+            Self::Auto | Self::Nft | Self::Json => None,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -103,6 +119,10 @@ pub(crate) enum RulesetForm {
     Json,
     /// The kernel's expressions, as `nft --debug=netlink` shows them.
     Expr,
+    /// What iptables-save prints; of iptables only.
+    Iptables,
+    /// What ip6tables-save prints; of ip6tables only.
+    Ip6tables,
     /// What was understood, in full: rulectl's own typed form, as JSON.
     Ir,
 }

@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
+use rulectl_ruleset::iptables::{Family, SaveText};
 use rulectl_ruleset::ir::Ruleset;
 use rulectl_ruleset::text::ParseError;
-use rulectl_ruleset::{json, lower, nft};
+use rulectl_ruleset::{iptables, json, lower, nft};
 
 use crate::args::{Parse, RulesetForm, RulesetSource};
 use crate::failure::Failure;
@@ -17,6 +18,12 @@ pub(crate) fn run(args: &Parse, terminal: &Terminal) -> Result<ExitCode, Failure
     let mut without_program = Vec::new();
     for path in &args.files {
         let text = input::read(path)?;
+        if let Some(family) = args.from.iptables() {
+            let parsed = iptables::parse(&path.display().to_string(), &text, family);
+            terminal.print(&print_iptables(&parsed.text, family, args.to)?)?;
+            errors.extend(parsed.problems);
+            continue;
+        }
         let (ruleset, problems) = read(&path.display().to_string(), &text, args.from);
         let text = match args.to {
             RulesetForm::Nft => nft::print(&ruleset),
@@ -27,6 +34,9 @@ pub(crate) fn run(args: &Parse, terminal: &Terminal) -> Result<ExitCode, Failure
                 listing::lowered(&lowered)
             }
             RulesetForm::Ir => serde_json::to_string_pretty(&ruleset).expect("all keys are strings") + "\n",
+            RulesetForm::Iptables | RulesetForm::Ip6tables => {
+                return Err(Failure::Usage("nft rules cannot be printed as rules of iptables".to_owned()));
+            }
         };
         terminal.print(&text)?;
         errors.extend(problems);
@@ -38,11 +48,23 @@ pub(crate) fn run(args: &Parse, terminal: &Terminal) -> Result<ExitCode, Failure
     }
 }
 
+/// A text of iptables in one of the forms it has.
+fn print_iptables(text: &SaveText, family: Family, to: RulesetForm) -> Result<String, Failure> {
+    match (to, family) {
+        (RulesetForm::Iptables, Family::Ip) | (RulesetForm::Ip6tables, Family::Ip6) => Ok(text.to_string()),
+        (RulesetForm::Json | RulesetForm::Ir, _) => Ok(format!("{:#}\n", iptables::json(text))),
+        _ => {
+            let forms = "`--to iptables` or `--to ip6tables` as it was read, `--to json` or `--to ir`";
+            Err(Failure::Usage(format!("rules of iptables can be printed {forms}")))
+        }
+    }
+}
+
 /// A ruleset and what is wrong with its text.
 fn read(name: &str, text: &str, from: RulesetSource) -> (Ruleset, Vec<ParseError>) {
     let is_json = match from {
         RulesetSource::Auto => text.trim_start().starts_with('{'),
-        RulesetSource::Nft => false,
+        RulesetSource::Nft | RulesetSource::Iptables | RulesetSource::Ip6tables => false,
         RulesetSource::Json => true,
     };
     if is_json {

@@ -341,7 +341,7 @@ impl<T: Value> Field for Criterion<T> {
     }
 
     fn print(&self, f: &mut fmt::Formatter<'_>, option: &str) -> fmt::Result {
-        Criterion::print(self, f, option)
+        write!(f, "{}{option} {}", self.lead(), self.value)
     }
 }
 
@@ -362,7 +362,7 @@ impl<T: Value> Field for Option<Criterion<T>> {
 /// An option without a word.
 impl Field for bool {
     const WORDS: usize = 0;
-    const INVERTIBLE: bool = false;
+    const INVERTIBLE: Self = false;
 
     fn read(given: &Given<'_, '_>, option: usize) -> Result<Self, Problem> {
         given.flag(option)

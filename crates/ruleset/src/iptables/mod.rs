@@ -14,6 +14,7 @@
 
 mod extension;
 mod head;
+mod json;
 #[cfg(test)]
 mod laws;
 pub mod matches;
@@ -33,6 +34,7 @@ mod value;
 mod word;
 
 pub use head::{Address, Criterion, Interface};
+pub use json::json;
 pub use name::ChainName;
 pub use parse::{Parsed, parse};
 pub use plan::{CHAIN_PREFIX, ChainChange, IptablesPlan, JumpChange, PlanConflict, TablePlan, delete, plan, remove};

@@ -356,7 +356,7 @@ impl<const SCALE: u32> Value for Rate<SCALE> {
         let (count, unit) = word.split_once('/').unwrap_or((word, "second"));
         let starts = |name: &&str| name.get(..unit.len()).is_some_and(|start| start.eq_ignore_ascii_case(unit));
         let units = ["day", "hour", "minute", "second"];
-        let seconds = units.iter().position(|name| starts(name)).map(|unit| Self::UNITS[unit].1);
+        let seconds = units.iter().position(starts).map(|unit| Self::UNITS[unit].1);
         let count = number_in(count, 1..=u32::MAX.into())?;
         Some(Self::of(count, seconds.filter(|_| !unit.is_empty())?)).filter(|rate| rate.0 > 0)
     }

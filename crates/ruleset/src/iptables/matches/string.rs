@@ -37,7 +37,7 @@ impl Pattern {
     fn of_hex(text: &str) -> Option<Self> {
         let mut bytes = Vec::new();
         for (index, part) in text.split('|').enumerate() {
-            if index % 2 == 0 {
+            if index.is_multiple_of(2) {
                 bytes.extend(part.replace('\\', "").bytes());
                 continue;
             }
@@ -47,7 +47,7 @@ impl Pattern {
             }
         }
         // Every bar has its other one.
-        (text.matches('|').count() % 2 == 0).then(|| Self::checked(bytes))?
+        text.matches('|').count().is_multiple_of(2).then(|| Self::checked(bytes))?
     }
 
     /// Whether iptables-save writes it in hexadecimal digits: not where all bytes can be printed (`is_hex_string`).
