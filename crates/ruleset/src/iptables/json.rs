@@ -122,7 +122,8 @@ mod tests {
 
     #[test]
     fn rules_are_told_in_their_parts() {
-        let text = "*filter\n[1:2] -A INPUT ! -s 10.0.0.1 -p tcp --dport 80 -m odd --x -j LOG --log-level 7\n-P INPUT DROP\n";
+        let text =
+            "*filter\n[1:2] -A INPUT ! -s 10.0.0.1 -p tcp --dport 80 -m odd --x -j LOG --log-level 7\n-P INPUT DROP\n";
         let value = json(&parse("-", text, Family::Ip).text);
         let rule = &value["lines"][1]["rule"];
         assert_eq!(rule["source"], "! 10.0.0.1/32");
