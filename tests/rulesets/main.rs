@@ -6,6 +6,7 @@ mod interrupted;
 mod listing;
 mod monitor;
 mod pairs;
+mod programs;
 mod random;
 mod sample;
 mod show;
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
             trial("two_files_are_compared_without_a_kernel", two_files),
             trial("a_text_is_laid_out_in_place_and_checked", fmt),
             trial("a_plan_is_applied_as_it_was_made_or_not_at_all", plan_file),
+            trial("what_firewalld_leaves_is_read_and_changed_in_part", programs::firewalld),
+            trial("what_iptables_nft_leaves_is_read_and_changed_in_part", programs::iptables_nft),
             trial("what_the_kernel_refuses_is_told_with_its_place", explained::places),
             trial("changes_are_printed_as_they_happen", monitor::prints),
             trial("a_plan_says_what_changes_why_and_how_much", history::plans),

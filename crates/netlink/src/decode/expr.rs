@@ -22,7 +22,22 @@ pub(crate) trait Sets {
 
 /// The expressions of a list.
 pub(crate) fn list(list: Attributes<'_>, sets: &dyn Sets) -> Vec<Expr> {
-    list.filter(|entry| entry.kind == uapi::list::ELEM).map(|entry| expr(entry.nested(), sets)).collect()
+    let exprs = list.filter(|entry| entry.kind == uapi::list::ELEM).map(|entry| expr(entry.nested(), sets));
+    let mut exprs: Vec<Expr> = exprs.collect();
+    for at in 1..exprs.len() {
+        let (before, rest) = exprs.split_at_mut(at);
+        if let (Some(Expr::Fib { dreg, present: true, .. }), Some(Expr::Cmp { sreg, data, .. })) =
+            (before.last(), rest.first_mut())
+            && dreg == sreg
+            && let [_, 0, 0, 0] = data.as_slice()
+            && cfg!(target_endian = "little")
+        {
+            // The kernel answers with one byte (`nft_fib_store_result`, net/netfilter/nft_fib.c), and clears the three
+            // behind it. nft before 1.0.8 compares all four.
+            *data = Packed::new(&data.as_slice()[..1]);
+        }
+    }
+    exprs
 }
 
 /// An expression of which the name and the data are attributes.
