@@ -38,6 +38,7 @@ fn main() -> ExitCode {
             trial("a_text_is_laid_out_in_place_and_checked", fmt),
             trial("a_plan_is_applied_as_it_was_made_or_not_at_all", plan_file),
             trial("what_firewalld_leaves_is_read_and_changed_in_part", programs::firewalld),
+            trial("what_kube_proxy_leaves_is_read_and_changed_in_part", programs::kube_proxy),
             trial("what_iptables_nft_leaves_is_read_and_changed_in_part", programs::iptables_nft),
             trial("what_the_kernel_refuses_is_told_with_its_place", explained::places),
             trial("changes_are_printed_as_they_happen", monitor::prints),

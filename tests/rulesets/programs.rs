@@ -57,6 +57,34 @@ const IPTABLES: &str = "*filter\n:INPUT DROP [0:0]\n:FORWARD DROP [0:0]\n:OUTPUT
     -A LIBVIRT_FWI -d 192.168.122.0/24 -o virbr0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\n\
     -A NETAVARK_FORWARD -d 10.88.0.0/16 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT\nCOMMIT\n";
 
+/// kube-proxy's: names with slashes, also at their end, verdict maps over concatenations, random choices.
+const KUBE_PROXY: &str = r#"table ip kube-proxy {
+	map service-ips {
+		type ipv4_addr . inet_proto . inet_service : verdict
+		elements = { 10.96.10.1 . tcp . 80 : goto service-WA6FAQ4H-ns/web/tcp/ }
+	}
+	set cluster-ips { type ipv4_addr; elements = { 10.96.10.1 } }
+	chain service-WA6FAQ4H-ns/web/tcp/ {
+		ip daddr 10.96.10.1 tcp dport 80 ip saddr != 10.128.0.0/14 jump mark-for-masquerade
+		numgen random mod 2 vmap { 0 : goto endpoint-A-ns/web/tcp/__10.128.0.7/8080, 1 : goto endpoint-B-ns/web/tcp/__10.128.1.7/8080 }
+	}
+	chain endpoint-A-ns/web/tcp/__10.128.0.7/8080 {
+		ip saddr 10.128.0.7 jump mark-for-masquerade
+		meta l4proto tcp dnat to 10.128.0.7:8080
+	}
+	chain endpoint-B-ns/web/tcp/__10.128.1.7/8080 {
+		ip saddr 10.128.1.7 jump mark-for-masquerade
+		meta l4proto tcp dnat to 10.128.1.7:8080
+	}
+	chain mark-for-masquerade { meta mark set meta mark or 0x4000 }
+	chain services { ip daddr . meta l4proto . th dport vmap @service-ips }
+	chain nat-prerouting {
+		type nat hook prerouting priority dstnat; policy accept;
+		jump services
+	}
+}
+"#;
+
 /// What is there is shown as nft lists it, and is no different from that.
 fn is_read() {
     let shown = rulectl(&["show"], "");
@@ -72,6 +100,18 @@ pub(crate) fn firewalld() {
     let done = applied(&FIREWALLD.replace("tcp dport 8080", "tcp dport 8443"));
     assert!(done.starts_with("rules: 1 changed: "), "{done}");
     assert_eq!(listing(), before.replace("tcp dport 8080", "tcp dport 8443"));
+    assert_eq!(rulectl(&["undo"], "").code, 0);
+    assert_eq!(listing(), before);
+}
+
+pub(crate) fn kube_proxy() {
+    run("nft", &["-f", "-"], KUBE_PROXY);
+    is_read();
+    assert_eq!(difference(KUBE_PROXY), "");
+    let before = listing();
+    let done = applied(&KUBE_PROXY.replace("dnat to 10.128.1.7", "dnat to 10.128.1.9"));
+    assert!(done.starts_with("rules: 1 changed: "), "{done}");
+    assert_eq!(listing(), before.replace("dnat to 10.128.1.7", "dnat to 10.128.1.9"));
     assert_eq!(rulectl(&["undo"], "").code, 0);
     assert_eq!(listing(), before);
 }

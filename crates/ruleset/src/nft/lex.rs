@@ -142,8 +142,9 @@ fn word(text: &str) -> Option<usize> {
 
 fn name(text: &str) -> IResult<&str, &str> {
     let (_, found) = take_while1(|c: char| is_word(c) || c == '.').parse(text)?;
-    // A dot or slash at the end belongs to what follows: `ip saddr. tcp dport`.
-    let kept = found.trim_end_matches(['.', '/']);
+    // A dot at the end belongs to what follows: `ip saddr. tcp dport`. A slash does not: kube-proxy names chains of ports
+    // without a name `service-ABC-ns/web/tcp/`.
+    let kept = found.trim_end_matches('.');
     Ok((&text[kept.len()..], kept))
 }
 
@@ -240,6 +241,12 @@ mod tests {
     fn map_elements_without_blanks_come_apart() {
         assert_eq!(texts("{25:accept,1.2.3.4:80}"), ["{", "25", ":", "accept", ",", "1.2.3.4", ":", "80", "}"]);
         assert_eq!(texts("::1: drop"), ["::1", ":", "drop"]);
+    }
+
+    #[test]
+    fn a_slash_at_the_end_of_a_name_is_a_part_of_it() {
+        assert_eq!(texts("goto svc-ns/web/tcp/,"), ["goto", "svc-ns/web/tcp/", ","]);
+        assert_eq!(texts("fe80::/64 saddr. x"), ["fe80::", "/", "64", "saddr", ".", "x"]);
     }
 
     #[test]
