@@ -17,7 +17,8 @@
 //!
 //! A flow is who connects, to what, and where that ends: at which endpoints — all of them in turn, and no others —
 //! `rejected`, or `dropped`; and whether the endpoint sees the client's own address. An endpoint that is led to itself
-//! always sees another. Words in brackets say for which back ends a row or a map is: those whose name holds the word.
+//! always sees another. Words in brackets say for which back ends a row or a map is: those whose name begins or ends with
+//! the word.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -161,9 +162,9 @@ impl Row {
     }
 }
 
-/// Whether words in brackets mean that back end.
+/// Whether words in brackets mean that back end: `nft` means nft-maps and nft-chains, not iptables-nft-chains.
 pub(crate) fn is_for(only: &[String], backend: &str) -> bool {
-    only.is_empty() || only.iter().any(|word| backend.contains(word.as_str()))
+    only.is_empty() || only.iter().any(|word| backend.starts_with(word.as_str()) || backend.ends_with(word.as_str()))
 }
 
 /// Reads a file.
