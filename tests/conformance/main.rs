@@ -7,6 +7,7 @@
 
 mod file;
 mod lab;
+mod table;
 mod walked;
 
 use std::path::Path;
@@ -34,9 +35,17 @@ const WALKED: [Walked; 2] =
 
 fn main() -> ExitCode {
     kernel_tests(|| {
-        let files: Vec<Arc<File>> = files().into_iter().map(Arc::new).collect();
+        let files = files();
+        let columns: Vec<_> =
+            WALKED.iter().map(|walked| walked.name).chain(BACKENDS.iter().map(|backend| backend.name)).collect();
+        let page = table::check(&files, &columns);
+        let page = Trial::test("docs/conformance.md", move || page.map_err(Failed::from));
+        let files: Vec<Arc<File>> = files.into_iter().map(Arc::new).collect();
         let walked = WALKED.into_iter().flat_map(|walked| walks(walked, &files));
-        walked.chain(BACKENDS.into_iter().flat_map(|backend| trials(backend, &files))).collect()
+        std::iter::once(page)
+            .chain(walked)
+            .chain(BACKENDS.into_iter().flat_map(|backend| trials(backend, &files)))
+            .collect()
     })
 }
 

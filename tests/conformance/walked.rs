@@ -55,7 +55,15 @@ impl Walked {
 /// What is wrong with a row, if anything.
 fn check(rules: &Lowered, row: &Row, family: usize, memory: &mut Memory, memories: &mut Memories) -> Option<String> {
     let packet = packet(row, family);
-    let walked = walk(rules, &surroundings(family), &packet, memory);
+    let mut walked = walk(rules, &surroundings(family), &packet, memory);
+    // A memory of an endpoint that went costs one packet; the client sends it again.
+    if let (Fate::Reaches { .. }, [only]) = (&row.fate, walked.outcomes.iter().collect::<Vec<_>>().as_slice())
+        && only.fate == Way::Dropped
+        && only.memory != *memory
+    {
+        *memory = only.memory.clone();
+        walked = walk(rules, &surroundings(family), &packet, memory);
+    }
     if !walked.unknown.is_empty() {
         return Some(format!("{:?} is not known", walked.unknown));
     }

@@ -175,7 +175,17 @@ impl Lowering<'_> {
         slot: usize,
         out: &mut Vec<Expr>,
     ) -> Result<Loaded, LowerErrorKind> {
+        let free = self.free;
+        // What a hash in a concatenation is of must not lie where the concatenation does. nft leaves a whole register
+        // between.
+        if let Expression::Concat(parts) = key
+            && parts.iter().any(|part| matches!(part, Expression::Hash(Hash::Jhash { .. })))
+        {
+            self.free = slot + WHOLE;
+            self.reserve(key)?;
+        }
         let (set, data) = self.load_key(key, map, slot, out)?;
+        self.free = free;
         let sreg = reg(slot)?;
         out.push(Expr::Lookup { sreg, set, dreg: Some(sreg), inverted: false });
         Ok(data.unwrap_or_else(|| Loaded::new(DataType::Integer, 32, ByteOrder::Network)))

@@ -5,6 +5,7 @@ mod check;
 mod compile;
 mod finding;
 mod frontend;
+mod health;
 mod map;
 mod maps;
 mod network;
@@ -23,6 +24,7 @@ pub use check::{check, check_node, check_service, quarantine, quarantine_service
 pub use compile::{CompileOptions, Compiled, DEFAULT_TABLE, Layout, TABLE_COMMENT, compile};
 pub use finding::{Finding, FindingKind, Severity};
 pub use frontend::Frontend;
+pub use health::Health;
 pub use map::{
     Balance, Endpoint, Hints, NodePortAddresses, NodeSettings, Protocol, Refusal, Service, ServiceMap, ServiceName,
     ServicePort, TrafficPolicy,

@@ -5,7 +5,7 @@ use crate::ir::Family;
 use super::frontend::{Claim, family_of};
 use super::pods::{pod_interfaces, tells_pods};
 use super::target::Targets;
-use super::{Balance, Finding, FindingKind, ServiceMap, ServicePort, Severity};
+use super::{Finding, FindingKind, ServiceMap, ServicePort, Severity};
 
 /// Whether the map has a virtual address or a host port of that family.
 pub(super) fn uses(map: &ServiceMap, claims: &[Claim<'_>], family: Family) -> bool {
@@ -37,28 +37,6 @@ pub(super) fn port_findings(claim: &Claim<'_>, anywhere: &Targets, here: &Target
             format!("port {port}/{protocol} has no {name} endpoint: connections to its {name} addresses are rejected")
         },
     })
-}
-
-/// What services ask for that no layout makes yet.
-pub(super) fn not_compiled(map: &ServiceMap) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for service in &map.services {
-        let mut add = |message: &str| {
-            findings.push(Finding {
-                severity: Severity::Warning,
-                kind: FindingKind::NotSupported,
-                subject: format!("service {}", service.name),
-                message: message.to_owned(),
-            });
-        };
-        if service.affinity.is_some() {
-            add("session affinity is not supported: each connection goes to any endpoint");
-        }
-        if service.balance != Balance::Random {
-            add("only the balance Random is supported: each connection goes to any endpoint");
-        }
-    }
-    findings
 }
 
 /// What is worth saying about the node's settings, where services of that family need them.

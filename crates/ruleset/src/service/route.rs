@@ -7,7 +7,7 @@ use crate::ir::Family;
 use super::frontend::{Claim, Reach, family_of};
 use super::target::Targets;
 use super::usable::{Where, usable};
-use super::{Endpoint, NodeSettings, TrafficPolicy};
+use super::{Balance, Endpoint, NodeSettings, TrafficPolicy};
 
 /// What becomes of a new connection at a frontend, and which endpoints there are for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,10 @@ pub(super) struct Handling {
     pub inside: Lead,
     /// Where the connections of all others go.
     pub outside: Lead,
+    /// How one of several endpoints is chosen.
+    pub balance: Balance,
+    /// For how many seconds a client is led to the endpoint it had.
+    pub affinity: Option<u32>,
 }
 
 /// Where a connection goes.
@@ -87,7 +91,10 @@ impl Route {
             (Reach::External, TrafficPolicy::Local) => Masquerade::Node,
         };
         let ranges = if claim.restricted { source_ranges(claim, node, family) } else { None };
-        Self { handling: Handling { ranges, masquerade, inside, outside }, anywhere, here }
+        // A host port has its endpoint, and no memory to fill.
+        let affinity = claim.service.affinity.filter(|_| !claim.host && !anywhere.slots.is_empty());
+        let balance = claim.service.balance;
+        Self { handling: Handling { ranges, masquerade, inside, outside, balance, affinity }, anywhere, here }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::bits::{Bits, Registers, Tri, all_known, compare, within};
+use super::hash::{jhash, scaled};
 use super::hooks::{At, State};
 use super::load;
 use super::lookup::{Found, look_up};
@@ -62,15 +63,17 @@ impl Eval<'_> {
                 self.note(bits.is_none(), || "fib".to_owned());
                 load_into(branch, *dreg, bits, 4)
             }
-            Expr::Numgen { dreg, modulus, offset, .. }
-            | Expr::Jhash { dreg, modulus, offset, .. }
-            | Expr::Symhash { dreg, modulus, offset } => (0..*modulus)
-                .map(|number| {
-                    let mut branch = branch.clone();
-                    branch.registers.write_known(*dreg, &(number + offset).to_ne_bytes());
-                    Step::Next(branch)
-                })
-                .collect(),
+            Expr::Jhash { dreg, sreg, len, modulus, seed, offset } => {
+                let bytes = all_known(branch.registers.read(*sreg, *len as usize));
+                let number = bytes.zip(*seed).map(|(bytes, seed)| scaled(jhash(&bytes, seed), *modulus));
+                number
+                    .map_or(0..*modulus, |number| number..number + 1)
+                    .map(|it| numbered(&branch, *dreg, it + offset))
+                    .collect()
+            }
+            Expr::Numgen { dreg, modulus, offset, .. } | Expr::Symhash { dreg, modulus, offset } => {
+                (0..*modulus).map(|number| numbered(&branch, *dreg, number + offset)).collect()
+            }
             Expr::Immediate { dreg, data } => {
                 branch.registers.write_known(*dreg, data);
                 vec![Step::Next(branch)]
@@ -256,6 +259,13 @@ impl Eval<'_> {
         written.insert(bytes, (op != SetUpdateOp::Delete).then_some(value));
         vec![Step::Next(branch)]
     }
+}
+
+/// On, with a number in a register.
+fn numbered(branch: &Branch, dreg: Reg, number: u32) -> Step {
+    let mut branch = branch.clone();
+    branch.registers.write_known(dreg, &number.to_ne_bytes());
+    Step::Next(branch)
 }
 
 /// Loads bits, or as many unknown ones.

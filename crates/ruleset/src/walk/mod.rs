@@ -19,6 +19,7 @@
 mod bits;
 mod chain;
 mod eval;
+mod hash;
 mod hooks;
 mod load;
 mod lookup;

@@ -1,12 +1,13 @@
 //! The elements of a table, made all at once.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::ir::{Data, Element, Elements, Table, TableId, Verdict};
 
 use super::super::route::{Handling, Lead, Masquerade};
 use super::super::target::Target;
-use super::super::{Frontend, NodeSettings};
+use super::super::{Balance, Frontend, NodeSettings};
 use super::keys::Bytes;
 use super::pool::{Pool, Verdicts};
 use super::sets::{Filled, Group, Site};
@@ -18,6 +19,8 @@ use super::skeleton::{self, MASQUERADE_ALL, MASQUERADE_NODE, RESTRICTED, chain_n
 pub(super) struct Leads {
     pools: Verdicts,
     restricted: Verdict,
+    /// By site.
+    sticky: [Verdict; 2],
     /// By site.
     local: [Verdict; 2],
     masquerade_all: Verdict,
@@ -47,6 +50,7 @@ impl Leads {
         Self {
             pools: Verdicts::new(),
             restricted: goto(RESTRICTED),
+            sticky: Site::ALL.map(|site| goto(site.sticky_chain())),
             local: Site::ALL.map(|site| goto(site.local_chain())),
             masquerade_all: goto(MASQUERADE_ALL),
             masquerade_node: goto(MASQUERADE_NODE),
@@ -65,7 +69,7 @@ impl Leads {
         let mut verdict = |set, verdict: &Verdict| {
             add(set, Element::new(key.packed(), Data::Verdict(verdict.clone())));
         };
-        let lead = |lead| self.pools.of(site, lead, counts.of(lead));
+        let lead = |lead| self.pools.of(site, lead, balance(handling), counts.of(lead));
         match handling.masquerade {
             Masquerade::Outsiders => {}
             Masquerade::Everyone => verdict(site.masquerade(), &self.masquerade_all),
@@ -79,6 +83,11 @@ impl Leads {
                 &self.local[site as usize]
             }
         };
+        if let Some(seconds) = handling.affinity {
+            verdict(site.sticky(), first);
+            verdict(site.records(), &Verdict::Jump(site.remember_chain(seconds)));
+            first = &self.sticky[site as usize];
+        }
         if handling.ranges.is_some() {
             verdict(Filled::RestrictedServices, first);
             first = &self.restricted;
@@ -88,6 +97,26 @@ impl Leads {
             add(Filled::SourceRanges, Element { key: key.range(range), data: Data::None, extra: None });
         }
     }
+}
+
+/// How one of several endpoints is chosen. Those with affinity that do not say are chosen by a hash: so a client that is
+/// not yet remembered at one frontend of a service is led where it was from another.
+pub(super) fn balance(handling: &Handling) -> Balance {
+    match (handling.balance, handling.affinity) {
+        (Balance::Random, Some(_)) => Balance::SourceHash,
+        (balance, _) => balance,
+    }
+}
+
+/// The elements that say whom the memories of a frontend may name, each once; none for a frontend without affinity.
+pub(super) fn members(
+    frontend: &Frontend,
+    handling: &Handling,
+    targets: impl Iterator<Item = Target>,
+) -> impl Iterator<Item = (Filled, Element)> {
+    let (set, key) = (Site::of(frontend).members(), Bytes::frontend(frontend));
+    let targets: BTreeSet<Target> = targets.filter(|_| handling.affinity.is_some()).collect();
+    targets.into_iter().map(move |target| (set, Element::new(key.member(&target).packed(), Data::None)))
 }
 
 /// The element of a slot in a map of endpoints.
@@ -101,6 +130,8 @@ pub(super) struct Contents<'a> {
     elements: [Vec<Element>; Filled::ALL.len()],
     /// The largest pool needed by each group.
     largest: [Option<Pool>; Group::ALL.len()],
+    /// For how long clients are remembered, in seconds.
+    timeouts: BTreeSet<u32>,
 }
 
 impl<'a> Contents<'a> {
@@ -111,7 +142,7 @@ impl<'a> Contents<'a> {
             Filled::Endpoints => Vec::with_capacity(slots),
             _ => Vec::new(),
         });
-        Self { leads, elements, largest: Group::ALL.map(Pool::always) }
+        Self { leads, elements, largest: Group::ALL.map(Pool::always), timeouts: BTreeSet::new() }
     }
 
     /// Adds a frontend with the targets in its slots, anywhere and here.
@@ -122,17 +153,31 @@ impl<'a> Contents<'a> {
         anywhere: impl Iterator<Item = (u32, Target)>,
         here: impl Iterator<Item = (u32, Target)>,
     ) {
-        let counts = Counts {
-            anywhere: self.slots(frontend, Lead::Anywhere, anywhere),
-            here: self.slots(frontend, Lead::Here, here),
-        };
+        let (mut named, sticky) = (Vec::new(), handling.affinity.is_some());
+        let mut name = |target: &Target| named.extend(sticky.then_some(*target));
+        let balance = balance(handling);
+        let anywhere = anywhere.inspect(|(_, target)| name(target));
+        let anywhere = self.slots(frontend, Lead::Anywhere, balance, anywhere);
+        let here = here.inspect(|(_, target)| name(target));
+        let here = self.slots(frontend, Lead::Here, balance, here);
+        let counts = Counts { anywhere, here };
+        for (set, element) in members(frontend, handling, named.into_iter()) {
+            self.elements[set as usize].push(element);
+        }
+        self.timeouts.extend(handling.affinity);
         let elements = &mut self.elements;
         self.leads.elements(frontend, handling, counts, |set, element| elements[set as usize].push(element));
     }
 
     /// Adds the slots of a frontend, and gives how many there are.
-    fn slots(&mut self, frontend: &Frontend, lead: Lead, slots: impl Iterator<Item = (u32, Target)>) -> usize {
-        let Some(group) = Group::of(Site::of(frontend), lead) else { return 0 };
+    fn slots(
+        &mut self,
+        frontend: &Frontend,
+        lead: Lead,
+        balance: Balance,
+        slots: impl Iterator<Item = (u32, Target)>,
+    ) -> usize {
+        let Some(group) = Group::of(Site::of(frontend), lead, balance) else { return 0 };
         let key = Bytes::frontend(frontend);
         let mut targets = 0;
         for (slot, target) in slots {
@@ -143,7 +188,7 @@ impl<'a> Contents<'a> {
                 self.elements[Filled::Hairpin as usize].push(Element::new(key.packed(), Data::None));
             }
         }
-        let largest = &mut self.largest[group as usize];
+        let largest = &mut self.largest[group.index()];
         *largest = Pool::of(targets).max(*largest);
         targets
     }
@@ -156,7 +201,7 @@ impl<'a> Contents<'a> {
 
     /// The table of that content.
     pub(super) fn into_table(self, id: &TableId, node: &NodeSettings) -> Table {
-        let mut table = skeleton::table(id, node, self.largest);
+        let mut table = skeleton::table(id, node, self.largest, &self.timeouts);
         for (filled, mut elements) in Filled::ALL.into_iter().zip(self.elements) {
             elements.shrink_to_fit();
             let elements = Elements::from(elements);

@@ -10,8 +10,8 @@ use crate::ir::{Key, Packed};
 use super::super::target::Target;
 use super::super::{Frontend, Protocol};
 
-/// The longest key here: `ip6 saddr . ip6 daddr . meta l4proto . th dport`.
-const LONGEST: usize = 40;
+/// The longest key here: `ip6 daddr . meta l4proto . th dport . ip6 daddr . th dport`.
+const LONGEST: usize = 44;
 
 /// A key or value being made, field by field, each in whole registers of four bytes.
 #[derive(Clone, Copy)]
@@ -52,6 +52,11 @@ impl Bytes {
     /// … `. numgen random mod 2`: after [`Self::frontend`], the key of the map of endpoints.
     pub(super) fn slot(self, slot: u32) -> Self {
         self.with(slot.to_be_bytes())
+    }
+
+    /// … `. daddr . th dport`: after [`Self::frontend`], the key of the set of endpoints a memory may name.
+    pub(super) fn member(self, target: &Target) -> Self {
+        self.with_address(target.address).with(target.port.to_be_bytes())
     }
 
     /// `daddr . th dport`: the value of the map of endpoints.
@@ -123,6 +128,8 @@ mod tests {
             assert_eq!(Bytes::frontend(&frontend).range(&address.into()), host);
             let endpoint = [ip.clone(), protocol.clone(), port, slot];
             assert_eq!(Bytes::frontend(&frontend).slot(5).packed(), pack(key(Filled::Endpoints), &endpoint));
+            let member = [ip.clone(), protocol.clone(), Value::port(443), ip.clone(), backend.clone()];
+            assert_eq!(Bytes::frontend(&frontend).member(&target).packed(), pack(key(Filled::StickyMembers), &member));
             let hairpin = [ip.clone(), ip.clone(), protocol, backend.clone()];
             assert_eq!(Bytes::hairpin(&target, Protocol::Sctp).packed(), pack(key(Filled::Hairpin), &hairpin));
             assert_eq!(Bytes::address(address).packed(), pack(key(Filled::ClusterIps), std::slice::from_ref(&ip)));

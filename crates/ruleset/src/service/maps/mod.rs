@@ -9,6 +9,7 @@
 //! itself, is between prerouting and postrouting. Its `hairpin` element is gone by then and the connection is not
 //! masqueraded, so it fails, as the pod is no endpoint any more.
 
+mod affinity;
 mod align;
 mod claimant;
 mod contents;
@@ -27,7 +28,7 @@ use std::net::IpAddr;
 use crate::ir::{Table, TableId};
 
 use super::frontend::{Claim, FAMILIES, claims, distinct, family_of};
-use super::report::{node_findings, not_compiled, port_findings, uses};
+use super::report::{node_findings, port_findings, uses};
 use super::route::Route;
 use super::{CompileOptions, Compiled, Finding, ServiceMap};
 pub use align::align;
@@ -38,7 +39,6 @@ pub use tracker::{Change, Tracker};
 /// Compiles a service map to the maps layout.
 pub(super) fn compile(map: &ServiceMap, options: &CompileOptions) -> Compiled {
     let (claims, mut findings) = claims(map);
-    findings.extend(not_compiled(map));
     let mut compiled = Compiled::default();
     // Claims are in the order of their addresses: first all of IPv4, then all of IPv6.
     let (ip, ip6) = claims.split_at(claims.partition_point(|claim| claim.frontend.address.is_ipv4()));

@@ -1,5 +1,5 @@
 //! Pools: chains `lb-S` that send a connection to one of up to `S` endpoints; `here-S` to one on this node; `np-S` and
-//! `np-here-S` the same for node ports.
+//! `np-here-S` the same for node ports. By chance; `turn-…` do it in turn, `hash-…` by a hash of the client's address.
 //!
 //! A pool's chain looks for an endpoint in a random one of its `S` slots, several times, for the slot may be free; then
 //! in one of the slots of the next smaller pool, of which fewer are free; at last in slot 0, which is filled as long as
@@ -11,8 +11,11 @@
 //! makes the kernel walk the verdict maps (`nft_table_validate`, net/netfilter/nf_tables_api.c), removing and adding
 //! plain elements costs it nothing more.
 
-use crate::ir::{Chain, ChainName, Expression, Family, Nat, NatKind, Numgen, NumgenMode, Rule, Statement, Verdict};
+use crate::ir::{
+    Chain, ChainName, Expression, Family, Hash, Nat, NatKind, Numgen, NumgenMode, Rule, Statement, Verdict,
+};
 
+use super::super::Balance;
 use super::super::route::Lead;
 use super::super::target::SLOTS;
 use super::sets::{Group, Site};
@@ -43,7 +46,7 @@ impl Pool {
 
     /// The largest pool every table has for a group of endpoints.
     pub(super) fn always(group: Group) -> Option<Self> {
-        (group == Group::Any).then_some(Self::LARGEST_ALWAYS)
+        (group == Group::ANY).then_some(Self::LARGEST_ALWAYS)
     }
 
     /// The largest of [`Self::ALWAYS`].
@@ -111,19 +114,27 @@ impl Pool {
     /// A frontend that leads to endpoints of this node has others too, so what finds none here is not refused.
     pub(super) fn chain(self, group: Group, family: Family) -> Chain {
         let mut chain = Chain::new(self.chain_name(group));
-        chain.rules.extend(self.moduli().into_iter().map(|modulus| translate(group, family, modulus)));
-        chain.with(if group.is_here() {
-            Statement::Verdict(Verdict::Drop)
-        } else {
-            Statement::goto(chain_name(REFUSE))
-        })
+        let tries = (1..).zip(self.moduli());
+        chain.rules.extend(tries.map(|(seed, modulus)| translate(group, family, seed, modulus)));
+        chain.with(if group.here { Statement::Verdict(Verdict::Drop) } else { Statement::goto(chain_name(REFUSE)) })
     }
 }
 
 /// `dnat ip to ip daddr . meta l4proto . th dport . numgen random mod M map @endpoints`.
-fn translate(group: Group, family: Family, modulus: u32) -> Rule {
-    let slot = Numgen { mode: NumgenMode::Random, modulus, offset: 0 };
-    let key = frontend_key(group.site(), family).into_iter().chain([Expression::Numgen(slot)]);
+///
+/// By a hash, each try has a seed of its own: two clients that meet at a free slot part at the next. The seeds are fixed,
+/// so a client is led to the same slot at all frontends that have as many.
+fn translate(group: Group, family: Family, seed: u32, modulus: u32) -> Rule {
+    let numgen = |mode| Expression::Numgen(Numgen { mode, modulus, offset: 0 });
+    let slot = match group.balance {
+        Balance::RoundRobin => numgen(NumgenMode::Inc),
+        Balance::SourceHash if modulus > 1 => {
+            let key = Box::new(Expression::saddr(family));
+            Expression::Hash(Hash::Jhash { key, modulus, seed: Some(seed), offset: 0 })
+        }
+        Balance::Random | Balance::SourceHash => numgen(NumgenMode::Random),
+    };
+    let key = frontend_key(group.site, family).into_iter().chain([slot]);
     let mut nat = Nat::new(NatKind::Dnat);
     nat.family = Some(family);
     nat.address = Some(Expression::concat(key).map(group.endpoints().set_name()));
@@ -149,10 +160,10 @@ impl Verdicts {
     }
 
     /// The verdict where a frontend leads there, to so many targets, at most [`SLOTS`].
-    pub(super) fn of(&self, site: Site, lead: Lead, targets: usize) -> &Verdict {
-        match (Group::of(site, lead), Pool::of(targets)) {
+    pub(super) fn of(&self, site: Site, lead: Lead, balance: Balance, targets: usize) -> &Verdict {
+        match (Group::of(site, lead, balance), Pool::of(targets)) {
             (Some(group), Some(pool)) => {
-                let pools = &self.pools[group as usize];
+                let pools = &self.pools[group.index()];
                 let at = pools.partition_point(|(other, _)| *other < pool);
                 &pools[at.min(pools.len() - 1)].1
             }
@@ -240,10 +251,10 @@ mod tests {
         let refuse: ChainName = "refuse".try_into().unwrap();
         for pool in pools_up_to(65_536) {
             assert_eq!(pool.moduli().last(), Some(&1));
-            let chain = pool.chain(Group::Any, Family::Ip);
+            let chain = pool.chain(Group::ANY, Family::Ip);
             assert_eq!(chain.rules.last(), Some(&Statement::goto(refuse.clone()).into()));
             assert!(chain.rules.len() <= 15);
-            let here = pool.chain(Group::NodePortHere, Family::Ip);
+            let here = pool.chain(Group { site: Site::NodePort, here: true, ..Group::ANY }, Family::Ip);
             assert_eq!(here.rules.last(), Some(&Statement::Verdict(Verdict::Drop).into()));
         }
     }

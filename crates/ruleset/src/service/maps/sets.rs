@@ -1,9 +1,10 @@
 //! The sets that services fill, and what in them is of frontends at addresses or of node ports.
 
-use crate::ir::SetName;
+use crate::ir::{ChainName, SetName};
 
-use super::super::Frontend;
 use super::super::route::Lead;
+use super::super::{Balance, Frontend};
+use super::skeleton::chain_name;
 
 macro_rules! filled {
     ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
@@ -56,6 +57,19 @@ filled! {
     MasqueradeServices = "masquerade-services",
     /// Node ports whose traffic is masqueraded, and how.
     MasqueradeNodeports = "masquerade-nodeports",
+    /// Where frontends with affinity go on for clients they have no memory of.
+    StickyServices = "sticky-services",
+    /// Where node ports with affinity go on for clients they have no memory of.
+    StickyNodeports = "sticky-nodeports",
+    /// Frontends with affinity to the chain that remembers for as long as they ask.
+    AffinityRecords = "affinity-records",
+    /// Node ports with affinity to the chain that remembers.
+    AffinityNodeports = "affinity-nodeports",
+    /// Frontends with affinity with their endpoints: whom a memory may name. `daddr . meta l4proto . th dport . daddr .
+    /// th dport`.
+    StickyMembers = "sticky-members",
+    /// The same for node ports.
+    StickyNodeportMembers = "sticky-nodeport-members",
     /// Endpoints of this node as clients of themselves: `saddr . daddr . meta l4proto . th dport`.
     Hairpin = "hairpin",
 }
@@ -105,6 +119,36 @@ impl Site {
         self.choose(Filled::MasqueradeServices, Filled::MasqueradeNodeports)
     }
 
+    /// From frontends to where clients go that are not remembered.
+    pub(super) fn sticky(self) -> Filled {
+        self.choose(Filled::StickyServices, Filled::StickyNodeports)
+    }
+
+    /// From frontends to the chains that remember.
+    pub(super) fn records(self) -> Filled {
+        self.choose(Filled::AffinityRecords, Filled::AffinityNodeports)
+    }
+
+    /// Frontends with those endpoints that a memory may name.
+    pub(super) fn members(self) -> Filled {
+        self.choose(Filled::StickyMembers, Filled::StickyNodeportMembers)
+    }
+
+    /// The map that packets write their memories to: client and frontend to endpoint.
+    pub(super) fn affinity(self) -> &'static str {
+        self.choose("affinity", "nodeport-affinity")
+    }
+
+    /// The chain that leads clients to the endpoint they had.
+    pub(super) fn sticky_chain(self) -> &'static str {
+        self.choose("sticky", "nodeport-sticky")
+    }
+
+    /// The chain that remembers for so many seconds.
+    pub(super) fn remember_chain(self, seconds: u32) -> ChainName {
+        chain_name(&format!("{}-{seconds}", self.choose("remember", "nodeport-remember")))
+    }
+
     /// The chain that tells clients inside the cluster from others.
     pub(super) fn local_chain(self) -> &'static str {
         self.choose("local", "nodeport-local")
@@ -123,59 +167,79 @@ impl Site {
     }
 }
 
-/// A group of endpoints: which frontends they are of, and which of their connections they get.
+/// A group of endpoints: which frontends they are of, which of their connections they get, and how one is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Group {
-    /// All endpoints of frontends at addresses.
-    Any,
-    /// Those of this node.
-    Here,
-    /// All endpoints of node ports.
-    NodePort,
-    /// Those of this node.
-    NodePortHere,
+pub(super) struct Group {
+    /// Its frontends.
+    pub(super) site: Site,
+    /// Whether its endpoints are those of this node only.
+    pub(super) here: bool,
+    /// How one is chosen.
+    pub(super) balance: Balance,
 }
 
 impl Group {
-    /// All of them.
-    pub(super) const ALL: [Self; 4] = [Self::Any, Self::Here, Self::NodePort, Self::NodePortHere];
+    /// All endpoints of frontends at addresses, by chance: what most services use.
+    pub(super) const ANY: Self = Self { site: Site::Address, here: false, balance: Balance::Random };
+
+    /// All of them, in the order of [`Self::index`].
+    pub(super) const ALL: [Self; 12] = {
+        let balances = [Balance::Random, Balance::RoundRobin, Balance::SourceHash];
+        let mut groups = [Self::ANY; 12];
+        let mut at = 0;
+        while at < groups.len() {
+            groups[at] = Self { site: Site::ALL[at / 2 % 2], here: at % 2 == 1, balance: balances[at / 4] };
+            at += 1;
+        }
+        groups
+    };
+
+    /// Its place in [`Self::ALL`].
+    pub(super) fn index(self) -> usize {
+        self.balance as usize * 4 + self.site as usize * 2 + usize::from(self.here)
+    }
 
     /// The group that `lead` goes to; `None` where it goes to no endpoint.
-    pub(super) fn of(site: Site, lead: Lead) -> Option<Self> {
-        match lead {
-            Lead::Anywhere => Some(site.choose(Self::Any, Self::NodePort)),
-            Lead::Here => Some(site.choose(Self::Here, Self::NodePortHere)),
-            Lead::Refuse | Lead::Drop => None,
-        }
-    }
-
-    /// Its frontends.
-    pub(super) fn site(self) -> Site {
-        if matches!(self, Self::Any | Self::Here) { Site::Address } else { Site::NodePort }
-    }
-
-    /// Whether its endpoints are those of this node only.
-    pub(super) fn is_here(self) -> bool {
-        matches!(self, Self::Here | Self::NodePortHere)
+    pub(super) fn of(site: Site, lead: Lead, balance: Balance) -> Option<Self> {
+        let here = match lead {
+            Lead::Anywhere => false,
+            Lead::Here => true,
+            Lead::Refuse | Lead::Drop => return None,
+        };
+        Some(Self { site, here, balance })
     }
 
     /// The map that has them in slots.
     pub(super) fn endpoints(self) -> Filled {
-        match self {
-            Self::Any => Filled::Endpoints,
-            Self::Here => Filled::LocalEndpoints,
-            Self::NodePort => Filled::NodeportEndpoints,
-            Self::NodePortHere => Filled::LocalNodeportEndpoints,
+        match (self.site, self.here) {
+            (Site::Address, false) => Filled::Endpoints,
+            (Site::Address, true) => Filled::LocalEndpoints,
+            (Site::NodePort, false) => Filled::NodeportEndpoints,
+            (Site::NodePort, true) => Filled::LocalNodeportEndpoints,
         }
     }
 
     /// How the names of its chains begin.
     pub(super) fn prefix(self) -> &'static str {
-        match self {
-            Self::Any => "lb",
-            Self::Here => "here",
-            Self::NodePort => "np",
-            Self::NodePortHere => "np-here",
+        let names = match self.balance {
+            Balance::Random => ["lb", "here", "np", "np-here"],
+            Balance::RoundRobin => ["turn", "turn-here", "turn-np", "turn-np-here"],
+            Balance::SourceHash => ["hash", "hash-here", "hash-np", "hash-np-here"],
+        };
+        names[self.index() % 4]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_have_places_and_names_of_their_own() {
+        let mut names = std::collections::BTreeSet::new();
+        for (at, group) in Group::ALL.into_iter().enumerate() {
+            assert_eq!(group.index(), at);
+            assert!(names.insert(group.prefix()), "{group:?}");
         }
     }
 }

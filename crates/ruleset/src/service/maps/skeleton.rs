@@ -1,18 +1,20 @@
 //! The tables of the maps layout without their elements: chains, rules and declarations of sets.
 //!
 //! ```text
-//! prerouting, output ─► frontends ─► services ─► [restricted] ─► [local] ─► lb-S ─► dnat … map @endpoints
-//!                           │            │                           ├────► here-S ► dnat … map @local-endpoints
-//!                           │            └────────────────────────► refuse, drop
-//!                           ├─ nodeports ─► [nodeport-local] ─► np-S, np-here-S, refuse, drop
+//! prerouting, output ─► frontends ─► services ─► [restricted] ─► [sticky] ─► [local] ─► lb-S ─► dnat … map @endpoints
+//!                           │            │                           │           ├────► here-S ► dnat … map @local-endpoints
+//!                           │            └───────────────────────────┴─► refuse, drop
+//!                           ├─ nodeports ─► [nodeport-sticky] ─► [nodeport-local] ─► np-S, np-here-S, refuse, drop
 //!                           └─ cluster-ips ─► refuse
 //! postrouting ─► translated ─► masquerade-all, masquerade-node     (decided by what the client asked for)
+//!                    └─► remember ─► remember-T   ◄─ input
 //! ```
 //!
 //! All of it is in nat chains, which only the first packet of a connection goes through. There are no packet marks: in
 //! postrouting, `ct original` still tells which frontend the client meant. Features that concern few frontends are
 //! stages, in brackets: chains between `services` and the pools that only those frontends' verdicts lead to.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use ipnet::IpNet;
@@ -25,7 +27,8 @@ use crate::ir::{
 
 use super::super::frontend::family_of;
 use super::super::node_ports::{self, Answering};
-use super::super::{NodeSettings, Protocol, TABLE_COMMENT, pods};
+use super::super::{NodeSettings, Protocol, Refusal, TABLE_COMMENT, pods};
+use super::affinity;
 use super::pool::Pool;
 use super::sets::{Filled, Group, Site};
 
@@ -63,17 +66,28 @@ pub(super) fn set_name(name: &str) -> SetName {
     SetName::new(name).expect("the names of this layout are short words")
 }
 
-/// A table without services, with pools for each group of endpoints up to `largest`.
-pub(super) fn table(id: &TableId, node: &NodeSettings, largest: [Option<Pool>; Group::ALL.len()]) -> Table {
+/// A table without services, with pools for each group of endpoints up to `largest`, and chains that remember for those
+/// seconds.
+pub(super) fn table(
+    id: &TableId,
+    node: &NodeSettings,
+    largest: [Option<Pool>; Group::ALL.len()],
+    timeouts: &BTreeSet<u32>,
+) -> Table {
     let family = id.family;
     let mut table = Table::new(family, id.name.clone());
     table.comment = Some(Comment::new(TABLE_COMMENT).expect("the comment is short"));
     table.sets.extend(Filled::ALL.map(|filled| set(filled, family)));
+    table.sets.extend(affinity::memories(node, family));
     table.sets.extend(network_sets(node, family));
     table.chains.extend(entry_chains(family, node));
     table.chains.extend(stage_chains(family, node));
     for (group, largest) in Group::ALL.into_iter().zip(largest) {
         table.chains.extend(Pool::up_to(largest).map(|pool| pool.chain(group, family)));
+    }
+    table.chains.extend(Site::ALL.map(|site| affinity::sticky(site, family)));
+    for seconds in timeouts {
+        table.chains.extend(Site::ALL.map(|site| affinity::remember(site, family, *seconds)));
     }
     table.chains.extend(exit_chains(family, node));
     table
@@ -101,6 +115,10 @@ pub(super) fn set(filled: Filled, family: Family) -> AnySet {
         Filled::ClusterIps => (vec![Expression::daddr(family)], DataKind::None),
         Filled::Hairpin => ([vec![Expression::saddr(family)], key(Site::Address)].concat(), DataKind::None),
         Filled::SourceRanges => ([key(Site::Address), vec![Expression::saddr(family)]].concat(), DataKind::None),
+        Filled::StickyMembers => (member_key(Site::Address, family), DataKind::None),
+        Filled::StickyNodeportMembers => (member_key(Site::NodePort, family), DataKind::None),
+        Filled::StickyNodeports | Filled::AffinityNodeports => (key(Site::NodePort), DataKind::Verdict),
+        Filled::StickyServices | Filled::AffinityRecords => (key(Site::Address), DataKind::Verdict),
         Filled::Nodeports | Filled::LocalNodeports | Filled::NodeportShortCircuits | Filled::MasqueradeNodeports => {
             (key(Site::NodePort), DataKind::Verdict)
         }
@@ -114,9 +132,15 @@ pub(super) fn set(filled: Filled, family: Family) -> AnySet {
     AnySet::new(if filled == Filled::SourceRanges { spec.interval() } else { spec }, data)
 }
 
+/// … `. daddr . th dport`: a frontend with one of its endpoints.
+fn member_key(site: Site, family: Family) -> Vec<Expression> {
+    let endpoint = [Expression::daddr(family), Expression::field(PayloadField::TH_DPORT)];
+    frontend_key(site, family).into_iter().chain(endpoint).collect()
+}
+
 /// Always `typeof`: nft 1.0.6 crashes at what newer versions declare by `type` for single fields and verdict maps.
 /// `th dport` and not `tcp dport`: from the latter nft would conclude that the map is for TCP.
-fn type_of(expressions: Vec<Expression>) -> KeyType {
+pub(super) fn type_of(expressions: Vec<Expression>) -> KeyType {
     KeyType::of_expressions(expressions).expect("header fields and numbers have types of their own")
 }
 
@@ -155,11 +179,11 @@ fn range(first: IpAddr, last: IpAddr) -> Key {
 }
 
 /// `key vmap @set`.
-fn dispatch(site: Site, family: Family, set: Filled) -> Statement {
+pub(super) fn dispatch(site: Site, family: Family, set: Filled) -> Statement {
     Statement::vmap(Expression::concat(frontend_key(site, family)), set.set_name())
 }
 
-fn drop_all() -> Statement {
+pub(super) fn drop_all() -> Statement {
     Statement::Verdict(Verdict::Drop)
 }
 
@@ -185,12 +209,10 @@ fn entry_chains(family: Family, node: &NodeSettings) -> Vec<Chain> {
         prerouting = prerouting.with(Rule::new(is_martian(family)).with(drop_all()));
         refuse = refuse.with(Rule::new(is_martian(family)).with(drop_all()));
     }
-    vec![
-        prerouting,
-        output,
-        frontends,
-        refuse.with(Rule::from(tcp).with(Reject::TcpReset)).with(Statement::from(Reject::default_for(family))),
-    ]
+    if node.refusal == Refusal::Reset {
+        refuse = refuse.with(Rule::from(tcp).with(Reject::TcpReset));
+    }
+    vec![prerouting, output, frontends, refuse.with(Statement::from(Reject::default_for(family)))]
 }
 
 /// Sends what comes to a node port on its way.
@@ -267,48 +289,66 @@ fn exit_chains(family: Family, node: &NodeSettings) -> Vec<Chain> {
     let client = std::iter::once(Expression::saddr(family));
     let hairpin = Expression::concat(client.chain(frontend_key(Site::Address, family)));
     let is_hairpin = Statement::is_in(hairpin, Filled::Hairpin.set_name());
-    let mut translated =
-        Chain::new(chain_name("translated")).with(Rule::from(is_hairpin).with(Statement::goto(masquerade_all.clone())));
+    let remember = Chain::new(chain_name("remember"));
+    let mut translated = Chain::new(chain_name("translated"))
+        .with(Statement::jump(remember.name.clone()))
+        .with(Rule::from(is_hairpin).with(Statement::goto(masquerade_all.clone())));
     if let Some(outside) = outside(node, family) {
         let asked = Statement::is_in(asked_address(family), Filled::ClusterIps.set_name());
         let statements = std::iter::once(asked).chain(outside).chain([Statement::goto(masquerade_all.clone())]);
         translated = translated.with(Rule::new(statements));
     }
-    translated = translated.with(Rule::new([transport(), asked(Site::Address, family)]));
+    translated = translated.with(Rule::new([transport(), asked(Site::Address, family, Site::masquerade)]));
+    let mut remember = remember.with(Rule::new([transport(), asked(Site::Address, family, Site::records)]));
     if let Some(answering) = Answering::of(node, family) {
         // Where all addresses answer, those of the node are not known by themselves; our other ones are.
         let asked_of_node = match answering.networks {
             Some(_) => Statement::is_in(asked_address(family), set_name(NODEPORT_ADDRESSES)),
             None => Statement::differs(asked_address(family), Expression::SetRef(Filled::ClusterIps.set_name())),
         };
-        translated = translated.with(Rule::new([asked_of_node, transport(), asked(Site::NodePort, family)]));
+        let rule = |set| Rule::new([asked_of_node.clone(), transport(), asked(Site::NodePort, family, set)]);
+        translated = translated.with(rule(Site::masquerade));
+        remember = remember.with(rule(Site::records));
     }
     let mut nat = Nat::new(NatKind::Masquerade);
-    nat.flags.fully_random = true;
+    nat.flags.fully_random = !node.keep_source_ports;
     let is_node = is_local(FibFlags { saddr: true, ..NO_FLAGS });
-    vec![
-        base(family, Hook::Postrouting, SRCNAT)
-            .with(Rule::from(rewritten).with(Statement::goto(translated.name.clone()))),
+    let rewritten = |chain: &Chain| Rule::from(rewritten.clone()).with(Statement::goto(chain.name.clone()));
+    // In input nothing can be masqueraded: what gets to the node itself is only remembered.
+    let mut chains = vec![
+        base(family, Hook::Postrouting, SRCNAT).with(rewritten(&translated)),
+        base(family, Hook::Input, SRCNAT).with(rewritten(&remember)),
         translated,
+        remember,
         Chain::new(masquerade_all).with(Statement::from(nat.clone())),
         Chain::new(chain_name(MASQUERADE_NODE)).with(Rule::new([is_node, nat.into()])),
-    ]
+    ];
+    chains.extend(node.drop_invalid.then(|| invalid(family)));
+    chains
 }
 
-/// Decides by the frontend the client asked for who is masqueraded.
-fn asked(site: Site, family: Family) -> Statement {
+/// Drops what conntrack knows no connection for, on its way through the node.
+fn invalid(family: Family) -> Chain {
+    let base = BaseChain::new(family, Hook::Forward, ChainType::Filter, Priority::FILTER);
+    let base = base.expect("every family has filter chains in forward");
+    let is_invalid = Statement::equals(Expression::ct(CtKey::State), Value::number(DataType::CtState, 1));
+    Chain::base(chain_name(Hook::Forward.keyword()), base).with(Rule::from(is_invalid).with(drop_all()))
+}
+
+/// Decides by the frontend the client asked for.
+fn asked(site: Site, family: Family, set: fn(Site) -> Filled) -> Statement {
     let port = [Expression::Meta(MetaKey::L4proto), Expression::ct_original(CtKey::ProtoDst)];
     let address = (site == Site::Address).then(|| asked_address(family));
-    Statement::vmap(Expression::concat(address.into_iter().chain(port)), site.masquerade().set_name())
+    Statement::vmap(Expression::concat(address.into_iter().chain(port)), set(site).set_name())
 }
 
 /// The address the client asked for, before it was rewritten.
-fn asked_address(family: Family) -> Expression {
+pub(super) fn asked_address(family: Family) -> Expression {
     Expression::ct_original(if family == Family::Ip6 { CtKey::DaddrIp6 } else { CtKey::DaddrIp })
 }
 
 /// `meta l4proto { tcp, udp, sctp }`: without it nft cannot tell the type of `ct original proto-dst` after it.
-fn transport() -> Statement {
+pub(super) fn transport() -> Statement {
     let key = |protocol: Protocol| Element::new([protocol.number()].into(), Data::None);
     let elements: Elements = [Protocol::Tcp, Protocol::Udp, Protocol::Sctp].map(key).into_iter().collect();
     let set = AnonymousSet {

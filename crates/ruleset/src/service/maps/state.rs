@@ -1,6 +1,6 @@
 //! One table of the maps layout, as far as services change it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use crate::ir::{AnySet, Data, Element, Named, SetName, Table, TableId};
@@ -11,8 +11,8 @@ use super::super::{NodeSettings, Protocol};
 use super::edit::Edit;
 use super::keys::Bytes;
 use super::pool::Pool;
-use super::sets::{Filled, Group};
-use super::skeleton;
+use super::sets::{Filled, Group, Site};
+use super::{affinity, skeleton};
 
 /// A target that may be its own client.
 pub(super) type Hairpin = (Target, Protocol);
@@ -38,14 +38,23 @@ fn always() -> Largest {
 }
 
 /// What is counted in a table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Counts {
     /// Virtual addresses, for each service that has one. The table is there as long as there is any.
     addresses: usize,
     /// The largest pool of each group that has a chain; all smaller ones have theirs.
     largest: Largest,
+    /// For how many seconds there are chains that remember.
+    timeouts: BTreeSet<u32>,
     /// Elements of each set.
     lens: [usize; Filled::ALL.len()],
+}
+
+impl Counts {
+    /// Those of a table that is not there.
+    fn none() -> Self {
+        Self { addresses: 0, largest: always(), timeouts: BTreeSet::new(), lens: [0; Filled::ALL.len()] }
+    }
 }
 
 /// What was before a change, to be put back.
@@ -70,6 +79,8 @@ pub(super) struct Deltas {
     pub(super) hairpin: HashMap<Hairpin, i64>,
     /// The largest pool of each group that is needed.
     pools: Largest,
+    /// For how many seconds clients are to be remembered.
+    timeouts: BTreeSet<u32>,
 }
 
 impl Deltas {
@@ -81,9 +92,14 @@ impl Deltas {
         }
     }
 
+    /// That clients are to be remembered for so many seconds.
+    pub(super) fn remember(&mut self, seconds: Option<u32>) {
+        self.timeouts.extend(seconds);
+    }
+
     /// That a group needs a pool for so many targets.
     pub(super) fn need(&mut self, group: Group, targets: usize) {
-        let pool = &mut self.pools[group as usize];
+        let pool = &mut self.pools[group.index()];
         *pool = Pool::of(targets).max(*pool);
     }
 }
@@ -91,9 +107,9 @@ impl Deltas {
 impl TableState {
     /// A table that is not there.
     pub(super) fn new(id: TableId, node: &NodeSettings) -> Self {
-        let sets = skeleton::table(&id, node, always()).sets;
+        let sets = skeleton::table(&id, node, always(), &BTreeSet::new()).sets;
         let heads = Filled::ALL.map(|set| SetHead::of(sets.find(set.name()).expect("the skeleton has it")));
-        let counts = Counts { addresses: 0, largest: always(), lens: [0; Filled::ALL.len()] };
+        let counts = Counts::none();
         Self { id, sets, heads, counts, cluster_ips: HashMap::new(), hairpin: HashMap::new() }
     }
 
@@ -109,6 +125,8 @@ impl TableState {
             let pools = std::iter::successors(Pool::of(1), |pool| pool.larger());
             pools.take_while(|pool| table.chains.contains(&pool.chain_name(group))).last()
         });
+        let prefix = |name: &str| name.strip_prefix("remember-").and_then(|seconds| seconds.parse().ok());
+        self.counts.timeouts = table.chains.iter().filter_map(|chain| prefix(chain.name.as_str())).collect();
     }
 
     /// The declarations of its sets.
@@ -135,7 +153,7 @@ impl TableState {
     }
 
     pub(super) fn counts(&self) -> Counts {
-        self.counts
+        self.counts.clone()
     }
 
     pub(super) fn restore(&mut self, counts: Counts) {
@@ -188,17 +206,18 @@ impl TableState {
         let was_there = self.is_there();
         self.count(&mut deltas, undo);
         if !self.is_there() {
-            self.counts = Counts { addresses: 0, largest: always(), lens: [0; Filled::ALL.len()] };
+            self.counts = Counts::none();
             edits.extend(was_there.then(|| Edit::DeleteTable(self.id.clone())));
             return;
         }
         if !was_there {
-            let mut table = skeleton::table(&self.id, node, always());
+            let mut table = skeleton::table(&self.id, node, always(), &BTreeSet::new());
             // Those of the skeleton, but with sizes as they were.
             table.sets = self.sets.clone();
             edits.push(Edit::CreateTable(Box::new(table)));
         }
         self.grow(deltas.pools, edits);
+        self.remember(std::mem::take(&mut deltas.timeouts), edits);
         for (at, (removed, added)) in deltas.removed.into_iter().zip(deltas.added).enumerate() {
             if removed.is_empty() && added.is_empty() {
                 continue;
@@ -209,16 +228,28 @@ impl TableState {
         }
     }
 
+    /// Makes chains that remember for so many seconds.
+    fn remember(&mut self, timeouts: BTreeSet<u32>, edits: &mut Vec<Edit>) {
+        for seconds in timeouts {
+            if self.counts.timeouts.insert(seconds) {
+                edits.extend(Site::ALL.map(|site| {
+                    let chain = Box::new(affinity::remember(site, self.id.family, seconds));
+                    Edit::CreateChain { table: self.id.clone(), chain }
+                }));
+            }
+        }
+    }
+
     /// Makes chains for pools up to those.
     fn grow(&mut self, needed: Largest, edits: &mut Vec<Edit>) {
         for (group, needed) in Group::ALL.into_iter().zip(needed) {
-            let there = self.counts.largest[group as usize];
+            let there = self.counts.largest[group.index()];
             let missing = Pool::up_to(needed).filter(|pool| Some(*pool) > there);
             edits.extend(missing.map(|pool| {
                 let chain = Box::new(pool.chain(group, self.id.family));
                 Edit::CreateChain { table: self.id.clone(), chain }
             }));
-            self.counts.largest[group as usize] = there.max(needed);
+            self.counts.largest[group.index()] = there.max(needed);
         }
     }
 }

@@ -123,7 +123,7 @@ proptest! {
             };
             prop_assert_eq!(leading_to(&[Filled::Services], RESTRICTED), keys(Filled::RestrictedServices));
             for site in Site::ALL {
-                let leading = leading_to(&[site.services(), Filled::RestrictedServices], site.local_chain());
+                let leading = leading_to(&[site.services(), Filled::RestrictedServices, site.sticky()], site.local_chain());
                 prop_assert_eq!(&leading, &keys(site.local()));
                 prop_assert_eq!(&leading, &keys(site.short_circuits()));
             }

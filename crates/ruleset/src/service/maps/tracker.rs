@@ -10,10 +10,10 @@ use crate::plan::Step;
 use super::super::frontend::{Claim, FAMILIES, claims_of, distinct, family_of, taken};
 use super::super::report::port_findings;
 use super::super::route::{Lead, Route};
-use super::super::{CompileOptions, Finding, Frontend, NodeSettings, Service, ServiceMap, ServiceName};
+use super::super::{Balance, CompileOptions, Finding, Frontend, NodeSettings, Service, ServiceMap, ServiceName};
 use super::align::slots_of;
 use super::claimant::{Claimant, Slots};
-use super::contents::{Contents, Leads, endpoint};
+use super::contents::{Contents, Leads, balance, endpoint, members};
 use super::edit::{self, Edit};
 use super::keys::{Bytes, read_target};
 use super::sets::{Group, Site};
@@ -243,7 +243,7 @@ impl Drop for Change<'_> {
         while let Some(undo) = self.undo.pop() {
             self.tracker.revert(undo);
         }
-        for (table, counts) in self.tracker.tables.iter_mut().zip(self.before) {
+        for (table, counts) in self.tracker.tables.iter_mut().zip(self.before.clone()) {
             table.restore(counts);
         }
     }
@@ -356,13 +356,22 @@ impl Tracker {
                 let key = (set, element.key.clone());
                 elements.entry(key).or_default()[at] = Some(element);
             });
+            for (set, element) in members(frontend, &holder.handling, holder.targets()) {
+                let key = (set, element.key.clone());
+                elements.entry(key).or_default()[at] = Some(element);
+            }
         }
         for ((set, _), [before, after]) in elements {
             deltas.element(set, before, after);
         }
+        deltas.remember(after.and_then(|holder| holder.handling.affinity));
+        let balance = after.map_or_else(Balance::default, |holder| balance(&holder.handling));
         for lead in [Lead::Anywhere, Lead::Here] {
             let slots = |holder: &'a Claimant| if lead == Lead::Here { &holder.here } else { &holder.anywhere };
-            compare_slots(frontend, lead, [before.map(slots), after.map(slots)], deltas);
+            let slots = [before.map(slots), after.map(slots)];
+            if let Some(group) = Group::of(Site::of(frontend), lead, balance) {
+                compare_slots(frontend, group, slots, deltas);
+            }
         }
     }
 
@@ -379,7 +388,8 @@ impl Tracker {
 
 /// What is in the slots of a frontend in a table.
 fn live(table: Option<&Table>, frontend: &Frontend, lead: Lead) -> Vec<(u32, (IpAddr, u16))> {
-    let Some(group) = Group::of(Site::of(frontend), lead) else { return Vec::new() };
+    // Whatever the balance, they are in the same map.
+    let Some(group) = Group::of(Site::of(frontend), lead, Balance::Random) else { return Vec::new() };
     let Some(set) = table.and_then(|table| table.sets.find(group.endpoints().name())) else { return Vec::new() };
     let key = Bytes::frontend(frontend).packed();
     let target = |element: &Element| match &element.data {
@@ -390,8 +400,7 @@ fn live(table: Option<&Table>, frontend: &Frontend, lead: Lead) -> Vec<(u32, (Ip
 }
 
 /// What is in other slots when the holder of a frontend, or its targets, are others.
-fn compare_slots(frontend: &Frontend, lead: Lead, [before, after]: [Option<&Slots>; 2], deltas: &mut Deltas) {
-    let Some(group) = Group::of(Site::of(frontend), lead) else { return };
+fn compare_slots(frontend: &Frontend, group: Group, [before, after]: [Option<&Slots>; 2], deltas: &mut Deltas) {
     let key = Bytes::frontend(frontend);
     deltas.need(group, after.map_or(0, |slots| slots.targets().count()));
     let len = |slots: Option<&Slots>| slots.map_or(0, Slots::len);
