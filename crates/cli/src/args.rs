@@ -87,6 +87,10 @@ pub(crate) struct Parse {
     /// The form to print.
     #[arg(long, value_name = "FORM", default_value = "nft")]
     pub(crate) to: RulesetForm,
+
+    /// Write protocols above IP as numbers in text, as `nft -p` does.
+    #[arg(long)]
+    pub(crate) numeric_protocol: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -11,6 +11,7 @@ use rulectl_ruleset::service::{self, Layout, ServiceMap};
 use rulectl_ruleset::text::{ParseError, Sources, Span};
 
 use crate::args::Source;
+use crate::clock;
 use crate::failure::Failure;
 use crate::input::{self, Document, Loaded};
 use crate::journal::Proposal;
@@ -70,8 +71,9 @@ impl Desired {
         })
     }
 
-    /// As it is for the machine this process is on: interfaces by their index.
+    /// As it is for the machine this process is on: interfaces by their index, times in UTC.
     pub(crate) fn on_this_machine(mut self) -> Result<Self, Failure> {
+        clock::to_utc(&mut self.ruleset);
         let unknown = self.ruleset.number_interfaces(interfaces::index_of);
         let errors = unknown.into_iter().map(|unknown| {
             let message = format!("there is no interface `{}` here", unknown.name);

@@ -24,6 +24,21 @@ impl Loader for Files {
         };
         paths.into_iter().map(read).collect()
     }
+
+    fn user(&self, name: &str) -> Option<u32> {
+        numbered("/etc/passwd", name)
+    }
+
+    fn group(&self, name: &str) -> Option<u32> {
+        numbered("/etc/group", name)
+    }
+}
+
+/// The number behind a name in a file of lines `name:password:number:…` (passwd(5), group(5)).
+fn numbered(path: &str, name: &str) -> Option<u32> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let mut fields = text.lines().map(|line| line.split(':'));
+    fields.find_map(|mut fields| if fields.next()? == name { fields.nth(1)?.parse().ok() } else { None })
 }
 
 /// The files that a path stands for, by name.

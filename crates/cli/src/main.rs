@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, or nothing differs; 1 something differs (`diff`, `fmt --check`) or is stale (`conntrack stale`); 2 an error, with nothing changed.
 
 mod args;
+mod clock;
 mod command;
 mod desired;
 mod failure;

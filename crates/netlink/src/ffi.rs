@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, c_int};
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::time::Duration;
 
@@ -128,6 +129,19 @@ pub(crate) fn receive(fd: BorrowedFd<'_>, buffer: &mut [u8], flags: c_int) -> io
     let flags = flags | libc::MSG_TRUNC;
     // SAFETY: the pointer and length are those of `buffer`, borrowed mutably for the whole call.
     counted(unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), flags) })
+}
+
+/// localtime_r(3): by how many seconds clocks of this process's time zone are before UTC at that moment.
+pub(crate) fn local_offset(seconds: i64) -> Option<i64> {
+    let time = libc::time_t::try_from(seconds).ok()?;
+    let mut parts = MaybeUninit::<libc::tm>::uninit();
+    // SAFETY: both pointers lead to values of their type that outlive the call; the second is only written.
+    let filled = unsafe { libc::localtime_r(&raw const time, parts.as_mut_ptr()) };
+    if filled.is_null() {
+        return None;
+    }
+    // SAFETY: localtime_r has filled the value, as its result says.
+    Some(unsafe { parts.assume_init() }.tm_gmtoff)
 }
 
 /// A netlink socket, most often to netfilter, opened and bound by libmnl.

@@ -4,6 +4,7 @@
 //! kernel ([`NetlinkKernel`]) and the fake one keep the same laws.
 
 mod attr;
+pub mod clock;
 pub mod conntrack;
 mod decode;
 mod encode;

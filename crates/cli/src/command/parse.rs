@@ -11,7 +11,7 @@ use crate::args::{Parse, RulesetForm, RulesetSource};
 use crate::failure::Failure;
 use crate::include::Files;
 use crate::output::Terminal;
-use crate::{input, listing};
+use crate::{clock, input, listing};
 
 pub(crate) fn run(args: &Parse, terminal: &Terminal) -> Result<ExitCode, Failure> {
     let mut errors = Vec::new();
@@ -24,11 +24,15 @@ pub(crate) fn run(args: &Parse, terminal: &Terminal) -> Result<ExitCode, Failure
             errors.extend(parsed.problems);
             continue;
         }
-        let (ruleset, problems) = read(&path.display().to_string(), &text, args.from);
+        let (mut ruleset, problems) = read(&path.display().to_string(), &text, args.from);
         let text = match args.to {
-            RulesetForm::Nft => nft::print(&ruleset),
+            RulesetForm::Nft => {
+                let detail = nft::Detail { numeric_protocols: args.numeric_protocol, ..nft::Detail::default() };
+                nft::print_with(&ruleset, detail)
+            }
             RulesetForm::Json => json::print(&ruleset) + "\n",
             RulesetForm::Expr => {
+                clock::to_utc(&mut ruleset);
                 let (lowered, errors) = lower::lower_possible(ruleset);
                 without_program.extend(errors);
                 listing::lowered(&lowered)

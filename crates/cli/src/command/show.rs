@@ -11,7 +11,7 @@ use rulectl_ruleset::{json, lift, nft};
 use crate::args::{Show, ShowForm};
 use crate::failure::Failure;
 use crate::output::Terminal;
-use crate::{listing, target};
+use crate::{clock, listing, target};
 
 pub(crate) fn run(args: &Show, terminal: &Terminal) -> Result<ExitCode, Failure> {
     let what = Selection::of(args)?;
@@ -24,9 +24,9 @@ pub(crate) fn run(args: &Show, terminal: &Terminal) -> Result<ExitCode, Failure>
         live.tables.retain(|table, _| table.family == family);
     }
     let text = match args.to {
-        ShowForm::Nft => nft::print_with(&what.of_ruleset(lift::lift(&live))?, detail(args, &|it| handle(&live, it))),
+        ShowForm::Nft => nft::print_with(&what.lifted(&live)?, detail(args, &|it| handle(&live, it))),
         ShowForm::Json => {
-            let mut ruleset = what.of_ruleset(lift::lift(&live))?;
+            let mut ruleset = what.lifted(&live)?;
             ruleset.name_interfaces(interfaces::name_of);
             json::print(&ruleset) + "\n"
         }
@@ -41,6 +41,7 @@ fn detail<'a>(args: &Show, handle: &'a dyn Fn(Subject<'_>) -> Option<u64>) -> De
         state: if args.stateful { State::All } else { State::Omitted },
         handle: args.handles.then_some(handle),
         interface: Some(&interfaces::name_of),
+        numeric_protocols: false,
     }
 }
 
@@ -102,7 +103,9 @@ impl Selection {
     }
 
     /// What was asked for, or that it is not there.
-    fn of_ruleset(&self, mut ruleset: Ruleset) -> Result<Ruleset, Failure> {
+    fn lifted(&self, live: &Live) -> Result<Ruleset, Failure> {
+        let mut ruleset = lift::lift(live);
+        clock::to_local(&mut ruleset);
         match self {
             Self::Ruleset(_) | Self::Named(_) => {}
             Self::Table(id) => drop(ruleset.find(id).ok_or_else(|| missing("table", &id.to_string(), None))?),

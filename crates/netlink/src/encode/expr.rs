@@ -149,7 +149,7 @@ fn put_facts(writer: &mut Writer, expr: &Expr) {
                 FibResult::Oif => (1, false),
                 FibResult::Oifname => (2, false),
                 FibResult::Type => (3, false),
-                FibResult::Exists => (1, true),
+                FibResult::Exists | FibResult::Check => (1, true),
             };
             let present = u32::from(*present || exists) * FIB_PRESENT;
             put_keyed(writer, (uapi::fib::DREG, *dreg), (uapi::fib::RESULT, result));

@@ -83,7 +83,7 @@ fn write_load(f: &mut Formatter<'_>, expr: &Expr) -> Option<Result> {
         Expr::Exthdr { dreg, kind, offset, len, op, flags } => {
             let carrier = exthdr_op(*op);
             let present = if flags & 1 != 0 { " present" } else { "" };
-            write!(f, "exthdr load {carrier} {len}b @ {kind} + {offset}{present} => reg {dreg}")
+            write!(f, "exthdr load {carrier}{len}b @ {kind} + {offset}{present} => reg {dreg}")
         }
         Expr::Meta { dreg, key } => write!(f, "meta load {} => reg {dreg}", meta_key(*key)),
         Expr::Ct { dreg, key, direction } => {
@@ -192,10 +192,7 @@ fn write_dynset(
     if inverted {
         f.write_str(" 0x1")?;
     }
-    if !exprs.is_empty() {
-        f.write_str(" expr")?;
-    }
-    exprs.iter().try_for_each(|expr| write!(f, " {expr}"))
+    exprs.iter().try_for_each(|expr| write!(f, " expr {expr}"))
 }
 
 /// What rewrites addresses.
@@ -281,9 +278,9 @@ fn write_action(f: &mut Formatter<'_>, expr: &Expr) -> Result {
             base.debug_name()
         ),
         Expr::ExthdrSet { sreg, kind, offset, len, op } => {
-            write!(f, "exthdr write {} reg {sreg} => {len}b @ {kind} + {offset}", exthdr_op(*op))
+            write!(f, "exthdr write {}reg {sreg} => {len}b @ {kind} + {offset}", exthdr_op(*op))
         }
-        Expr::ExthdrReset { kind, op } => write!(f, "exthdr reset {} {kind}", exthdr_op(*op)),
+        Expr::ExthdrReset { kind, op } => write!(f, "exthdr reset {}{kind}", exthdr_op(*op)),
         Expr::MetaSet { sreg, key } => write!(f, "meta set {} with reg {sreg}", meta_key(*key)),
         Expr::CtSet { sreg, key, direction } => {
             write!(f, "ct set {} with reg {sreg}{}", ct_key(*key), ct_direction(*direction))
@@ -325,10 +322,6 @@ fn write_log(f: &mut Formatter<'_>, expr: &Expr) -> Result {
         return write!(f, " group {group} snaplen {snaplen} qthreshold {threshold}");
     }
     if let Some(level) = level {
-        // `LOGLEVEL_AUDIT`.
-        if *level == 8 {
-            return f.write_str(" level audit");
-        }
         write!(f, " level {level}")?;
     }
     // `NF_LOG_*`, linux/netfilter/nf_log.h.
@@ -376,7 +369,7 @@ fn write_fib(f: &mut Formatter<'_>, dreg: Reg, flags: FibFlags, result: FibResul
         lead = " . ";
     }
     let result = match result {
-        FibResult::Oif | FibResult::Exists => "oif",
+        FibResult::Oif | FibResult::Exists | FibResult::Check => "oif",
         FibResult::Oifname => "oifname",
         FibResult::Type => "type",
     };
@@ -399,14 +392,13 @@ const fn cmp_op(op: CmpOp) -> &'static str {
     }
 }
 
+/// libnftnl names these three only.
 const fn exthdr_op(op: u32) -> &'static str {
     match op {
-        0 => "ipv6",
-        1 => "tcpopt",
-        2 => "ipv4",
-        3 => "sctp",
-        4 => "dccp",
-        _ => "unknown",
+        0 => "ipv6 ",
+        1 => "tcpopt ",
+        2 => "ipv4 ",
+        _ => "",
     }
 }
 

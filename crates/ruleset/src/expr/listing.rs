@@ -93,7 +93,7 @@ impl Orders {
             Expr::Payload { dreg, .. } | Expr::Exthdr { dreg, .. } | Expr::Osf { dreg, .. } => (*dreg, false),
             Expr::Meta { dreg, key } => (*dreg, is_host(key.datatype(), key.byte_order())),
             Expr::Ct { dreg, key, .. } => (*dreg, is_host(key.datatype(), key.byte_order())),
-            Expr::Rt { dreg, key } => (*dreg, is_host(key.datatype(), key.datatype().byte_order())),
+            Expr::Rt { dreg, key } => (*dreg, is_host(key.datatype(), key.byte_order())),
             Expr::Socket { dreg, .. } | Expr::Tunnel { dreg, .. } => (*dreg, true),
             Expr::Xfrm { dreg, key, .. } => (*dreg, key.byte_order() == ByteOrder::Host),
             Expr::Fib { dreg, result, .. } => (*dreg, *result != FibResult::Oifname),

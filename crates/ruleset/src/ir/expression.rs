@@ -225,6 +225,16 @@ impl MetaKey {
     }
 }
 
+impl RtKey {
+    /// The order in which the kernel keeps the value.
+    pub const fn byte_order(self) -> ByteOrder {
+        match self {
+            Self::Mtu => ByteOrder::Host,
+            _ => self.datatype().byte_order(),
+        }
+    }
+}
+
 impl IpsecKey {
     /// The order in which the kernel keeps the value.
     pub const fn byte_order(self) -> ByteOrder {
@@ -243,6 +253,13 @@ impl CtKey {
             Self::SaddrIp | Self::DaddrIp | Self::SaddrIp6 | Self::DaddrIp6 | Self::Id => ByteOrder::Network,
             _ => ByteOrder::Host,
         }
+    }
+}
+
+impl CtKey {
+    /// Whether the kernel keeps a direction with it; for others it takes none, or forgets it (`nft_ct_get_dump`).
+    pub const fn has_direction(self) -> bool {
+        !matches!(self, Self::L3proto | Self::Protocol)
     }
 }
 
@@ -304,8 +321,10 @@ pub enum FibResult {
     Oifname,
     /// Type of the address.
     Type,
-    /// Whether there is a route.
+    /// Whether there is a route, as nft writes it: `oif exists`.
     Exists,
+    /// The same, as nft 1.1.4 and later write it: `check exists`.
+    Check,
 }
 
 /// How `numgen` counts.
@@ -596,13 +615,13 @@ impl Expression {
             Self::Payload(payload) => payload.typed(),
             Self::Meta(key) => (key.datatype(), key.bits(), key.byte_order()),
             Self::Ct { key, .. } => (key.datatype(), key.bits(), key.byte_order()),
-            Self::Rt(key) => (key.datatype(), key.bits(), key.datatype().byte_order()),
+            Self::Rt(key) => (key.datatype(), key.bits(), key.byte_order()),
             Self::Socket { key, .. } => (key.datatype(), key.bits(), ByteOrder::Host),
             Self::Fib { result, .. } => match result {
                 FibResult::Oif => (DataType::IfIndex, 32, ByteOrder::Host),
                 FibResult::Oifname => (DataType::IfName, 128, ByteOrder::Host),
                 FibResult::Type => (DataType::FibAddrType, 32, ByteOrder::Host),
-                FibResult::Exists => (DataType::Boolean, 8, ByteOrder::Host),
+                FibResult::Exists | FibResult::Check => (DataType::Boolean, 8, ByteOrder::Host),
             },
             Self::Osf { .. } => (DataType::String, 128, ByteOrder::Host),
             Self::Ipsec { key, .. } => (key.datatype(), key.bits(), key.byte_order()),

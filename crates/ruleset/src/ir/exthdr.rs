@@ -98,7 +98,8 @@ impl Exthdr {
             return Some((number, field("exists", 0, 8, DataType::Boolean)));
         };
         let (name, index) = match field.strip_suffix(']').and_then(|field| field.split_once('[')) {
-            Some((name, index)) => (name, index.parse::<u32>().ok()?),
+            // nft counts them from 1.
+            Some((name, index)) => (name, index.parse::<u32>().ok()?.checked_sub(1)?),
             None => (field.as_str(), 0),
         };
         let (fields, block) = match found {
@@ -209,8 +210,7 @@ const TCP_OPTIONS: &[ExthdrHeader] = &[
     header("fastopen", 34, &[KIND, LENGTH]),
 ];
 
-const ROUTE: &[FieldSpec] =
-    &[number("type", 0, 8), LENGTH, number("ptr", 16, 8), field("addr", 24, 32, DataType::Ipv4Addr)];
+const ROUTE: &[FieldSpec] = &[number("type", 0, 8), LENGTH, number("ptr", 16, 8), number("addr", 24, 32)];
 
 /// RFC 791, RFC 2113.
 const IP_OPTIONS: &[ExthdrHeader] = &[
@@ -299,7 +299,7 @@ mod tests {
         assert_eq!(place(ExthdrCarrier::TcpOption, "sack2", Some("left")), Some((5, 144, 32)));
         assert_eq!(place(ExthdrCarrier::TcpOption, "@34,8,16", None), Some((34, 8, 16)));
         assert_eq!(place(ExthdrCarrier::TcpOption, "254", None), Some((254, 0, 8)));
-        assert_eq!(place(ExthdrCarrier::Ipv6, "rt0", Some("addr[2]")), Some((43, 320, 128)));
+        assert_eq!(place(ExthdrCarrier::Ipv6, "rt0", Some("addr[2]")), Some((43, 192, 128)));
         assert_eq!(place(ExthdrCarrier::Ipv6, "rt0", Some("addr[99999999999]")), None);
         assert_eq!(place(ExthdrCarrier::SctpChunk, "data", Some("ppid")), Some((0, 96, 32)));
         assert_eq!(place(ExthdrCarrier::SctpChunk, "data", Some("nothing")), None);

@@ -11,6 +11,7 @@ pub mod arbitrary;
 mod bytes;
 mod chain;
 pub mod check;
+mod clock;
 mod datatype;
 mod element;
 mod expression;
@@ -38,6 +39,7 @@ mod verb;
 
 pub use bytes::Packed;
 pub use chain::{BaseChain, BaseChainError, Chain, ChainType, Hook, Policy, Priority};
+pub use clock::Zone;
 pub use datatype::{ByteOrder, DataType};
 pub use element::{Data, Element, ElementExtra, Elements, Key};
 pub use expression::{

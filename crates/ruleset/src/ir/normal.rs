@@ -3,15 +3,18 @@
 //!
 //! Front ends bring what they read into it, so that the same rule is the same however it was written.
 
+mod raw;
+
 use super::check::{Check, Site, needed_icmp_type};
 use super::{
-    AnonymousSet, DataKind, DataType, Element, Expression, Family, Header, KeyType, MetaKey, Payload, PayloadField,
-    Reject, RelationalOp, Statement, Value,
+    AnonymousSet, DataKind, DataType, Element, Expression, Family, Header, KeyType, MetaKey, Payload, PayloadBase,
+    PayloadField, Reject, RelationalOp, Statement, Value,
 };
 
 /// Brings the statements of a rule into their normal form.
 pub fn normal(family: Family, statements: Vec<Statement>) -> Vec<Statement> {
-    let mut statements = without_implied(family, with_shown(family, statements));
+    let named = raw::with_names(family, statements);
+    let mut statements = without_implied(family, with_shown(family, named));
     in_order(&mut statements);
     statements
 }
@@ -26,16 +29,45 @@ fn with_shown(family: Family, statements: Vec<Statement>) -> Vec<Statement> {
         {
             shown.extend(fields(left).into_iter().find_map(echoes));
         }
-        // Of a family with one kind of packets, nft hides it again.
-        let hidden = matches!(family, Family::Ip | Family::Ip6);
-        if matches!(statement, Statement::Reject(Reject::TcpReset)) && !hidden && !known.transport_is_known() {
+        if asks_igmp(&statement) && known.network_family().is_none() {
+            let ipv4 = match family {
+                Family::Inet => Statement::equals(MetaKey::Nfproto, Value::new(DataType::Nfproto, [2])),
+                _ => Statement::equals(MetaKey::Protocol, Value::new(DataType::EtherType, [8, 0])),
+            };
+            let _ = known.statement(&ipv4);
+            shown.push(ipv4);
+        }
+        if matches!(statement, Statement::Reject(Reject::TcpReset)) && !known.transport_is_known() {
             shown.insert(0, Statement::equals(MetaKey::L4proto, Value::protocol(6)));
         }
+        let statement = with_network(statement);
         // What is refused was reported; what is known then does not matter.
         let _ = known.statement(&statement);
         shown.push(statement);
     }
     shown
+}
+
+/// A range of addresses that is a network, as one.
+fn with_network(statement: Statement) -> Statement {
+    let Statement::Nat(mut nat) = statement else { return statement };
+    if let Some(Expression::Range(start, end)) = &nat.address
+        && let (Expression::Value(start), Expression::Value(end)) = (&**start, &**end)
+        && let Some(bits) = super::spread::prefix_len(&start.bytes, &end.bytes, start.bytes.len() as u32 * 8)
+    {
+        nat.address = Some(Expression::Prefix(Box::new(start.clone().into()), bits));
+    }
+    Statement::Nat(nat)
+}
+
+/// Whether it looks at IGMP, of which nft does not hide that it is IPv4.
+fn asks_igmp(statement: &Statement) -> bool {
+    match statement {
+        Statement::Match { left, .. } | Statement::Vmap { key: left, .. } => {
+            fields(left).iter().any(|field| field.header() == Header::Igmp)
+        }
+        _ => false,
+    }
 }
 
 /// `icmp type { echo-reply, echo-request }`, for a field that only echoes have.
@@ -68,6 +100,8 @@ enum Protocol {
     Rejected(Family),
     /// Above it, by number.
     Transport(u8),
+    /// One type of messages, of ICMP or ICMPv6.
+    Message(Header, u8),
 }
 
 /// Takes out matches that a later one implies (`payload_may_dependency_kill`, src/payload.c).
@@ -82,6 +116,10 @@ fn without_implied(family: Family, statements: Vec<Statement>) -> Vec<Statement>
             Statement::Reject(Reject::Icmp(_)) => vec![Protocol::Network(Family::Ip), Protocol::Rejected(Family::Ip)],
             Statement::Reject(Reject::Icmpv6(_)) => {
                 vec![Protocol::Network(Family::Ip6), Protocol::Rejected(Family::Ip6)]
+            }
+            // Shown in tables of several families.
+            Statement::Reject(Reject::TcpReset) if matches!(family, Family::Ip | Family::Ip6) => {
+                vec![Protocol::Transport(6)]
             }
             _ => Vec::new(),
         };
@@ -109,6 +147,7 @@ const fn layer(protocol: Protocol) -> u8 {
         Protocol::Vlan => 1,
         Protocol::Network(_) | Protocol::Rejected(_) => 2,
         Protocol::Transport(_) => 3,
+        Protocol::Message(..) => 4,
     }
 }
 
@@ -118,6 +157,8 @@ fn implied_by(family: Family, field: PayloadField) -> Vec<Protocol> {
     let mut implied = match header {
         Header::Ether => vec![Protocol::Ethernet],
         Header::Vlan => vec![Protocol::Ethernet, Protocol::Vlan],
+        // Of IGMP, nft shows that it is IPv4 in tables of several families.
+        Header::Igmp if !matches!(family, Family::Ip | Family::Ip6) => Vec::new(),
         Header::Ip | Header::Icmp | Header::Igmp => vec![Protocol::Network(Family::Ip)],
         Header::Ip6 | Header::Icmpv6 => vec![Protocol::Network(Family::Ip6)],
         // Of its own family, a packet is anyway.
@@ -125,6 +166,9 @@ fn implied_by(family: Family, field: PayloadField) -> Vec<Protocol> {
         _ => Vec::new(),
     };
     implied.extend(header.inet_protocol().map(Protocol::Transport));
+    if let Some([only]) = needed_icmp_type(field) {
+        implied.push(Protocol::Message(header, *only));
+    }
     implied
 }
 
@@ -143,6 +187,9 @@ fn says(family: Family, statement: &Statement) -> Option<Protocol> {
             // Of these two, the family says which.
             (Family::Netdev, Header::Ip, "protocol") if number == 1 => Some(Protocol::Transport(1)),
             (Family::Netdev, Header::Ip6, "nexthdr") if number == 58 => Some(Protocol::Transport(58)),
+            (_, header @ (Header::Icmp | Header::Icmpv6), "type") => {
+                Some(Protocol::Message(header, u8::try_from(number).ok()?))
+            }
             (_, Header::Ether, "type") if number == 0x8100 => Some(Protocol::Vlan),
             (Family::Bridge | Family::Netdev, Header::Ether, "type") => ether_type(value).map(Protocol::Rejected),
             (_, Header::Ether | Header::Vlan, "type") => ether_type(value).map(Protocol::Network),
@@ -185,10 +232,30 @@ fn in_order(statements: &mut [Statement]) {
         if let (Some(one), Some(other)) = (compared(&statements[at - 1]), compared(&statements[at]))
             && one.header() == other.header()
             && other.spec().offset_bits + other.spec().bits == one.spec().offset_bits
+            && are_compared_together(one, other)
         {
             statements.swap(at - 1, at);
         }
+        // Before a VLAN's fields stands the type of the frame, right behind the address of the sender.
+        if at == 1 && asks_vlan(&statements[0]) && compared(&statements[1]).is_some_and(is_ether_source) {
+            statements.swap(0, 1);
+        }
     }
+}
+
+/// Whether one load of both is not slower than two: up to four bytes the kernel is fast (`payload_can_merge`).
+fn are_compared_together(one: PayloadField, other: PayloadField) -> bool {
+    let (one_bits, other_bits) = (one.spec().bits, other.spec().bits);
+    let total = one_bits + other_bits;
+    total <= 128 && (total <= 32 || one.header().base() == PayloadBase::Link || one_bits > 32 || other_bits > 32)
+}
+
+fn is_ether_source(field: PayloadField) -> bool {
+    field.header() == Header::Ether && field.spec().name == "saddr"
+}
+
+fn asks_vlan(statement: &Statement) -> bool {
+    matches!(statement, Statement::Match { left, .. } if fields(left).iter().any(|it| it.header() == Header::Vlan))
 }
 
 /// The field of whole bytes that a statement compares with one value.

@@ -19,7 +19,7 @@ impl Elements {
     pub fn by_last_byte(&self, key: &KeyType, interval: bool) -> Vec<&Element> {
         let mut ordered = self.by_start();
         let backwards = match key.fields.as_slice() {
-            [field] => field.is_text(),
+            [field] => field.is_text() && !interval,
             _ => !interval,
         };
         if backwards {

@@ -18,11 +18,16 @@ pub enum PayloadBase {
     Transport,
     /// What follows the transport header (`@ih`).
     Inner,
+    /// The header of a tunnel that was entered (`NFT_PAYLOAD_TUN_HEADER`); only fields by name are there.
+    Tunnel,
 }
 
 impl PayloadBase {
     /// Every base.
-    pub const ALL: [Self; 4] = [Self::Link, Self::Network, Self::Transport, Self::Inner];
+    pub const ALL: [Self; 5] = [Self::Link, Self::Network, Self::Transport, Self::Inner, Self::Tunnel];
+
+    /// Those that raw payload expressions name.
+    pub const RAW: [Self; 4] = [Self::Link, Self::Network, Self::Transport, Self::Inner];
 
     /// The kernel's number.
     pub const fn number(self) -> u32 {
@@ -36,6 +41,7 @@ impl PayloadBase {
             Self::Network => "nh",
             Self::Transport => "th",
             Self::Inner => "ih",
+            Self::Tunnel => "tunnel",
         }
     }
 
@@ -46,6 +52,7 @@ impl PayloadBase {
             Self::Network => "network",
             Self::Transport => "transport",
             Self::Inner => "inner",
+            Self::Tunnel => "tunnel",
         }
     }
 }
@@ -190,9 +197,9 @@ headers! {
     /// GRE that carries Ethernet frames.
     Gretap = "gretap", Transport, Some(47), [];
     /// VXLAN.
-    Vxlan = "vxlan", Inner, None, ["vni" 32 24 Integer, "flags" 0 8 Integer,];
+    Vxlan = "vxlan", Tunnel, None, ["vni" 32 24 Integer, "flags" 0 8 Integer,];
     /// Geneve.
-    Geneve = "geneve", Inner, None, ["vni" 32 24 Integer, "type" 16 16 EtherType,];
+    Geneve = "geneve", Tunnel, None, ["vni" 32 24 Integer, "type" 16 16 EtherType,];
 }
 
 impl Header {

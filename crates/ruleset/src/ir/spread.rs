@@ -130,7 +130,7 @@ pub const fn has_prefixes(datatype: DataType) -> bool {
 }
 
 /// How many leading bits all values from `start` to `end` share, where these are all that share them.
-fn prefix_len(start: &[u8], end: &[u8], bits: u32) -> Option<u32> {
+pub(super) fn prefix_len(start: &[u8], end: &[u8], bits: u32) -> Option<u32> {
     let mut free = 0;
     let mut inside = false;
     for (start, end) in start.iter().zip(end) {

@@ -80,12 +80,7 @@ pub fn number_of(datatype: DataType, name: &str) -> Option<u64> {
 pub const fn is_bitmask(datatype: DataType) -> bool {
     matches!(
         datatype,
-        DataType::Bitmask
-            | DataType::TcpFlag
-            | DataType::CtState
-            | DataType::CtStatus
-            | DataType::CtLabel
-            | DataType::CtEvent
+        DataType::TcpFlag | DataType::CtState | DataType::CtStatus | DataType::CtLabel | DataType::CtEvent
     )
 }
 
@@ -100,7 +95,8 @@ pub const fn is_quoted(datatype: DataType) -> bool {
 /// How a value of that type without a name is written.
 pub const fn number_base(datatype: DataType) -> NumberBase {
     match datatype {
-        DataType::EtherType
+        DataType::Bitmask
+        | DataType::EtherType
         | DataType::TcpFlag
         | DataType::Mark
         | DataType::Dscp

@@ -26,19 +26,23 @@ pub(super) fn print(value: &Value) -> Json {
     }
 }
 
-/// The value as nft writes it in a range: names of numbers as their numbers.
+/// The value as nft writes it in a range: protocols by their numbers.
 pub(super) fn print_numeric(value: &Value) -> Json {
     match value.to_u128().and_then(|number| i64::try_from(number).ok()) {
-        Some(number) if symbol::name_of(value.datatype, number as u64).is_some() => number.into(),
+        Some(number) if value.datatype == DataType::InetProto => number.into(),
         _ => print(value),
     }
 }
 
 /// The names of the bits of a value that has several, lowest first; `None` if it has at most one, or one without a name.
-pub(super) fn bit_names(value: &Value) -> Option<Vec<&'static str>> {
+pub(super) fn bit_names(value: &Value) -> Option<Vec<Json>> {
     let number = value.to_u128().filter(|number| number.count_ones() > 1 && symbol::is_bitmask(value.datatype))?;
-    let bits = (0..128).map(|bit| 1_u128 << bit).filter(|bit| number & bit != 0);
-    bits.map(|bit| symbol::name_of(value.datatype, bit.try_into().ok()?)).collect()
+    let bits = (0..128_u32).filter(|bit| number >> bit & 1 == 1);
+    let name = |bit: u32| match value.datatype {
+        DataType::CtLabel => Some(bit.into()),
+        datatype => symbol::name_of(datatype, (1_u128 << bit).try_into().ok()?).map(Json::from),
+    };
+    bits.map(name).collect()
 }
 
 fn text(bytes: &[u8]) -> Json {
@@ -68,10 +72,15 @@ fn link_address(bytes: &[u8]) -> String {
 }
 
 fn print_number(datatype: DataType, number: u128) -> Json {
+    // A label is the number of its bit.
+    if datatype == DataType::CtLabel && number.is_power_of_two() {
+        return number.trailing_zeros().into();
+    }
     let Ok(small) = i64::try_from(number) else {
         return format!("{number:#x}").into();
     };
-    if let Some(name) = symbol::name_of(datatype, small as u64).filter(|_| datatype != DataType::Boolean) {
+    let numeric = matches!(datatype, DataType::Boolean | DataType::IcmpCode | DataType::Icmpv6Code);
+    if let Some(name) = symbol::name_of(datatype, small as u64).filter(|_| !numeric) {
         return name.into();
     }
     match datatype {
@@ -94,6 +103,9 @@ pub(super) fn parse(scalar: &Json, field: &Field) -> Option<Value> {
         Json::Bool(truth) => number(field, u128::from(*truth)),
         Json::Number(digits) => {
             let digits = u128::from(digits.as_u64()?);
+            if field.datatype == DataType::CtLabel {
+                return (digits < 128).then(|| Value::new(field.datatype, (1_u128 << digits).to_be_bytes()));
+            }
             number(field, if field.datatype == DataType::Time { digits.checked_mul(1000)? } else { digits })
         }
         Json::String(text) => parse_text(text, field),

@@ -96,7 +96,7 @@ impl Lifting<'_> {
             PayloadBase::Link => self.protocols.link,
             PayloadBase::Network => self.protocols.network,
             PayloadBase::Transport => self.protocols.transport,
-            PayloadBase::Inner => Known::No,
+            PayloadBase::Inner | PayloadBase::Tunnel => Known::No,
         };
         match (base, known) {
             (PayloadBase::Link, Known::Is(Header::Vlan)) => vec![Header::Vlan, Header::Ether],

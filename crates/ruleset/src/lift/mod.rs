@@ -20,7 +20,7 @@ use crate::expr::{CmpOp, Expr, Program, listing};
 use crate::ir::protocols::Protocols;
 use crate::ir::{
     AnySet, Chain, Dialect, Expression, Family, Header, MetaKey, Named, Opaque, Payload, Provenance, Reject,
-    RelationalOp, Rule, Ruleset, Statement, Table,
+    RelationalOp, Rule, Ruleset, Statement, Table, normal,
 };
 use crate::live::{Live, LiveTable};
 use crate::lower::lower_rule;
@@ -59,7 +59,7 @@ pub fn lift_program(family: Family, sets: &Named<AnySet>, program: &Program) -> 
             return rule;
         }
         if says(family, sets, &rule, &program) {
-            return without_dependencies(family, sets, rule, &program);
+            return in_normal_form(family, sets, without_dependencies(family, sets, rule, &program), &program);
         }
     }
     let text = listing(&program).to_string();
@@ -89,12 +89,19 @@ fn with_ranges(program: &Program) -> Program {
     Program { exprs, comment: program.comment.clone() }
 }
 
+/// The rule as front ends read it, where that says the same.
+fn in_normal_form(family: Family, sets: &Named<AnySet>, rule: Rule, program: &Program) -> Rule {
+    let listed = Rule { statements: normal(family, rule.statements.clone()), ..rule.clone() };
+    if says(family, sets, &listed, program) { listed } else { rule }
+}
+
 /// Leaves out the matches that lowering puts there by itself.
 fn without_dependencies(family: Family, sets: &Named<AnySet>, mut rule: Rule, program: &Program) -> Rule {
     let mut at = rule.statements.len();
     while at > 0 {
         at -= 1;
-        if !is_dependency(&rule.statements[at]) || resets(&rule.statements[at..]) {
+        let shown = !matches!(family, Family::Ip | Family::Ip6) && resets(&rule.statements[at..]);
+        if !is_dependency(&rule.statements[at]) || shown {
             continue;
         }
         let statement = rule.statements.remove(at);
@@ -105,7 +112,7 @@ fn without_dependencies(family: Family, sets: &Named<AnySet>, mut rule: Rule, pr
     rule
 }
 
-/// `meta l4proto tcp reject with tcp reset` is written in full.
+/// `meta l4proto tcp reject with tcp reset` is written in full in tables of several families.
 fn resets(statements: &[Statement]) -> bool {
     let l4proto = matches!(&statements[0], Statement::Match { left: Expression::Meta(MetaKey::L4proto), .. });
     l4proto && statements[1..].iter().any(|statement| matches!(statement, Statement::Reject(Reject::TcpReset)))

@@ -35,12 +35,7 @@ impl Loaded {
     pub(crate) fn is_flags(&self) -> bool {
         matches!(
             self.datatype,
-            DataType::TcpFlag
-                | DataType::CtState
-                | DataType::CtStatus
-                | DataType::CtLabel
-                | DataType::CtEvent
-                | DataType::Bitmask
+            DataType::TcpFlag | DataType::CtState | DataType::CtStatus | DataType::CtLabel | DataType::CtEvent
         )
     }
 

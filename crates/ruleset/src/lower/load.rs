@@ -6,8 +6,8 @@ use super::literal::{Loaded, bytes_of, is_literal};
 use super::{LowerErrorKind, Lowering};
 use crate::expr::{BitwiseOp, Expr, Reg, SetUse};
 use crate::ir::{
-    BinaryOp, ByteOrder, DataType, Expression, Exthdr, ExthdrCarrier, FibResult, Hash, Header, MetaKey, OsfTtl, Packed,
-    Payload, PayloadBase, PayloadField,
+    BinaryOp, ByteOrder, DataType, Expression, Exthdr, FibResult, Hash, Header, OsfTtl, Packed, Payload, PayloadBase,
+    PayloadField,
 };
 
 /// Registers have this many slots of four bytes.
@@ -121,6 +121,7 @@ impl Lowering<'_> {
         let load = Expr::Payload { dreg, base, offset: place.offset, len: place.len };
         match payload {
             Payload::Inside { tunnel, .. } => out.push(inside(*tunnel, load)),
+            Payload::Field(field) if base == PayloadBase::Tunnel => out.push(inside(field.header(), load)),
             _ => out.push(load),
         }
         Ok(place.trim(Loaded::new(datatype, bits, order), dreg, out))
@@ -384,7 +385,7 @@ fn simple_load(expression: &Expression, dreg: Reg) -> Result<Expr, LowerErrorKin
         Expression::Rt(key) => Expr::Rt { dreg, key: *key },
         Expression::Socket { key, level } => Expr::Socket { dreg, key: *key, level: *level },
         Expression::Fib { flags, result } => {
-            let present = *result == FibResult::Exists;
+            let present = matches!(result, FibResult::Exists | FibResult::Check);
             let result = if present { FibResult::Oif } else { *result };
             Expr::Fib { dreg, flags: *flags, result, present }
         }
@@ -408,85 +409,6 @@ fn simple_load(expression: &Expression, dreg: Reg) -> Result<Expr, LowerErrorKin
     })
 }
 
-impl Lowering<'_> {
-    /// Makes the protocols known that an expression reads, in the order it reads them.
-    pub(super) fn require_all(&mut self, expression: &Expression) -> Result<(), LowerErrorKind> {
-        match expression {
-            Expression::Payload(Payload::Field(field)) => self.require_field(*field),
-            Expression::Payload(Payload::Inside { tunnel, field }) => self.require_inside(*tunnel, *field),
-            Expression::Exthdr(exthdr) => match exthdr.carrier {
-                ExthdrCarrier::Ipv6 => self.require(Header::Ip6),
-                ExthdrCarrier::IpOption => self.require(Header::Ip),
-                ExthdrCarrier::TcpOption => Ok(()),
-                ExthdrCarrier::SctpChunk => self.require(Header::Sctp),
-                ExthdrCarrier::DccpOption => self.require(Header::Dccp),
-            },
-            Expression::Hash(Hash::Jhash { key, .. }) => self.require_all(key),
-            Expression::Concat(parts) | Expression::List(parts) => {
-                parts.iter().try_for_each(|part| self.require_all(part))
-            }
-            Expression::Range(start, end) => self.require_all(start).and_then(|()| self.require_all(end)),
-            Expression::Prefix(value, _) => self.require_all(value),
-            Expression::Map { key, .. } => self.require_all(key),
-            Expression::Binary { left, right, .. } => self.require_all(left).and_then(|()| self.require_all(right)),
-            _ => Ok(()),
-        }
-    }
-
-    fn require_field(&mut self, field: PayloadField) -> Result<(), LowerErrorKind> {
-        self.require(field.header())?;
-        match icmp_types(field) {
-            [] => Ok(()),
-            types => self.require_icmp_type(field.header(), types),
-        }
-    }
-
-    /// A field that only some ICMP messages have: their type is matched first.
-    fn require_icmp_type(&mut self, header: Header, types: &[u8]) -> Result<(), LowerErrorKind> {
-        if self.icmp_type.as_ref().is_some_and(|known| known.iter().all(|number| types.contains(number))) {
-            return Ok(());
-        }
-        let field = PayloadField::find(header, "type").map(Expression::field);
-        let Some(left) = field else { return Ok(()) };
-        let values: Vec<Packed> = types.iter().map(|number| Packed::from([*number])).collect();
-        self.icmp_type = Some(types.to_vec());
-        self.match_any(&left, &values)
-    }
-
-    fn require_inside(&mut self, tunnel: Header, field: PayloadField) -> Result<(), LowerErrorKind> {
-        match tunnel {
-            Header::Vxlan | Header::Geneve => {
-                if self.protocols.transport == crate::ir::protocols::Known::No {
-                    self.require(Header::Udp)?;
-                }
-            }
-            other => self.require(other)?,
-        }
-        let (key, data) = match field.header() {
-            header if header == tunnel => return Ok(()),
-            Header::Ether => return Ok(()),
-            header if header.base() == PayloadBase::Network => {
-                let number = crate::ir::protocols::ethertype(header).unwrap_or(0);
-                (MetaKey::Protocol, number.to_be_bytes().to_vec())
-            }
-            header => match header.inet_protocol() {
-                Some(number) => (MetaKey::L4proto, vec![number]),
-                None => return Ok(()),
-            },
-        };
-        if self.inner.contains(&(key, data.clone())) {
-            return Ok(());
-        }
-        let dreg = Reg::R1;
-        self.items.push(super::item::Item::Match(vec![
-            inside(tunnel, Expr::Meta { dreg, key }),
-            Expr::Cmp { sreg: dreg, op: crate::expr::CmpOp::Eq, data: Packed::new(&data) },
-        ]));
-        self.inner.push((key, data));
-        Ok(())
-    }
-}
-
 /// The ICMP types that have a field; none for a field that all have.
 pub(crate) fn icmp_types(field: PayloadField) -> &'static [u8] {
     match (field.header(), field.spec().name) {
@@ -497,7 +419,7 @@ pub(crate) fn icmp_types(field: PayloadField) -> &'static [u8] {
         (Header::Icmpv6, "mtu") => &[2],
         (Header::Icmpv6, "parameter-problem") => &[4],
         (Header::Icmpv6, "max-delay") => &[130],
-        (Header::Icmpv6, "taddr") => &[135, 136],
+        (Header::Icmpv6, "taddr") => &[130, 131, 132, 135, 136, 137],
         (Header::Icmpv6, "daddr") => &[137],
         _ => &[],
     }

@@ -19,10 +19,10 @@ use indexmap::IndexMap;
 use crate::ir::protocols::Protocols;
 use item::Item;
 
-use crate::expr::Program;
+use crate::expr::{Expr, Program};
 use crate::ir::{
-    AnySet, BaseChain, ChainName, Comment, Family, Flowtable, HasName, MetaKey, Named, Object, Provenance, Rule,
-    Ruleset, Table, TableFlags, TableId,
+    AnySet, BaseChain, ChainName, Comment, Family, Flowtable, HasName, Named, Object, Provenance, Rule, Ruleset, Table,
+    TableFlags, TableId,
 };
 
 /// A ruleset as it is wanted in a kernel: everything as in [`Ruleset`], but rules as programs.
@@ -184,7 +184,7 @@ struct Lowering<'a> {
     /// What they say of the type of an ICMP message.
     icmp_type: Option<Vec<u8>>,
     /// What they say of a packet inside a tunnel.
-    inner: Vec<(MetaKey, Vec<u8>)>,
+    inner: Vec<Vec<Expr>>,
     items: Vec<Item>,
     /// The first slot of the registers that is free in this statement.
     free: usize,

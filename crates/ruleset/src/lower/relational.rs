@@ -9,7 +9,7 @@ use super::load::{Place, reg, to_network};
 use super::{LowerErrorKind, Lowering};
 use crate::expr::{BitwiseOp, CmpOp, Expr};
 use crate::ir::{
-    AnonymousSet, DataKind, DataType, Expression, Key, Packed, Payload, PayloadField, RelationalOp, Value,
+    AnonymousSet, DataKind, DataType, Expression, Key, Packed, Payload, PayloadBase, PayloadField, RelationalOp, Value,
 };
 
 impl Lowering<'_> {
@@ -60,7 +60,8 @@ impl Lowering<'_> {
             RelationalOp::Implicit => !loaded.is_flags(),
             _ => false,
         };
-        if !plain || !place.is_whole() || matches!(payload, Payload::Inside { .. }) {
+        let apart = matches!(payload, Payload::Inside { .. }) || base == PayloadBase::Tunnel;
+        if !plain || !place.is_whole() || apart {
             return Ok(None);
         }
         let data = loaded.data(&value.bytes)?.to_vec();
@@ -88,7 +89,12 @@ impl Lowering<'_> {
                 to_network(&loaded, slot, out)?;
                 let sorted = sorted(&loaded);
                 let (from, to) = (sorted.literal(start)?, sorted.literal(end)?);
-                out.push(Expr::Range { sreg, inverted, from, to });
+                // Hours over midnight are those outside of the others, as nft has it.
+                out.push(if from.as_slice() > to.as_slice() && loaded.datatype == DataType::Hour {
+                    Expr::Range { sreg, inverted: !inverted, from: to, to: from }
+                } else {
+                    Expr::Range { sreg, inverted, from, to }
+                });
             }
             Expression::Prefix(value, bits) => self.prefix(left, slot, inverted, value, *bits, out)?,
             right => self.compare(left, slot, op, right, out)?,

@@ -2,12 +2,12 @@
 
 use super::item::Item;
 use super::literal::Loaded;
-use super::load::{reg, to_low_bits};
+use super::load::{reg, to_low_bits, to_network};
 use super::{LowerErrorKind, Lowering};
 use crate::expr::{Expr, SetUse};
 use crate::ir::{
-    AnySet, CtKey, DataType, Expression, Family, Header, Limit, Log, MetaKey, Payload, Reject, SetUpdate, Statement,
-    Synproxy,
+    AnySet, ByteOrder, CtKey, DataType, Expression, Family, Header, Limit, Log, MetaKey, Payload, Reject, SetUpdate,
+    Statement, Synproxy,
 };
 
 /// `NFT_QUEUE_FLAG_*` end; a queue expression of a single number has a total of one.
@@ -63,7 +63,11 @@ impl Lowering<'_> {
                 (0, *code)
             }
             Reject::TcpReset => {
+                // nft puts this match before all others.
+                let before = self.items.len();
                 self.require(Header::Tcp)?;
+                let added = self.items.len() - before;
+                self.items.rotate_right(added);
                 (1, 0)
             }
             Reject::Icmpx(code) => (2, *code),
@@ -88,7 +92,12 @@ impl Lowering<'_> {
             Expression::Concat(parts) => self.concat_argument(parts, slot, out),
             value => {
                 let loaded = self.load(value, slot, out)?;
-                to_low_bits(loaded, slot, out).map(drop)
+                let loaded = to_low_bits(loaded, slot, out)?;
+                // A number of the machine where the packet's order is wanted: `dnat to numgen …`.
+                if wanted.order == ByteOrder::Network && !wanted.is_text() {
+                    to_network(&loaded, slot, out)?;
+                }
+                Ok(())
             }
         }
     }
@@ -121,7 +130,7 @@ impl Lowering<'_> {
                 let slot = self.reserve(data)?;
                 let wanted = match data_type.as_ref().map(|data| data.fields.as_slice()) {
                     Some([field]) => Loaded::new(field.datatype, field.bits, field.byte_order),
-                    _ => Loaded::new(DataType::Integer, 32, crate::ir::ByteOrder::Network),
+                    _ => Loaded::new(DataType::Integer, 32, ByteOrder::Network),
                 };
                 self.argument(data, wanted, slot, &mut out)?;
                 Some(reg(slot)?)
@@ -197,7 +206,7 @@ impl Lowering<'_> {
 
     fn queue_by(&mut self, value: &Expression, flags: u16) -> Result<(), LowerErrorKind> {
         let mut out = Vec::new();
-        let wanted = Loaded::new(DataType::Integer, 16, crate::ir::ByteOrder::Host);
+        let wanted = Loaded::new(DataType::Integer, 16, ByteOrder::Host);
         let sreg = self.operand(Some(value), wanted, &mut out)?;
         self.act([out, vec![Expr::Queue { num: 0, total: 0, flags, sreg }]].concat())
     }
@@ -240,12 +249,12 @@ impl Lowering<'_> {
 
 pub(super) fn address_of(family: Family) -> Loaded {
     let (datatype, bits) = if family == Family::Ip6 { (DataType::Ipv6Addr, 128) } else { (DataType::Ipv4Addr, 32) };
-    Loaded::new(datatype, bits, crate::ir::ByteOrder::Network)
+    Loaded::new(datatype, bits, ByteOrder::Network)
 }
 
 /// An interface index.
 fn index() -> Loaded {
-    Loaded::new(DataType::IfIndex, 32, crate::ir::ByteOrder::Host)
+    Loaded::new(DataType::IfIndex, 32, ByteOrder::Host)
 }
 
 fn meta_width(key: MetaKey) -> Loaded {

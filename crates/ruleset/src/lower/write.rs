@@ -7,7 +7,7 @@ use super::literal::{Loaded, bytes_of, is_literal, shifted};
 use super::load::{Place, reg};
 use super::{LowerErrorKind, Lowering};
 use crate::expr::{BitwiseOp, Expr};
-use crate::ir::{BinaryOp, ByteOrder, DataType, Expression, Exthdr, Header, Packed, Payload};
+use crate::ir::{BinaryOp, ByteOrder, DataType, Expression, Exthdr, Header, Packed, Payload, PayloadBase};
 
 /// `NFT_PAYLOAD_CSUM_INET`.
 const CSUM_INET: u32 = 1;
@@ -25,14 +25,22 @@ impl Checksum {
     const NONE: Self = Self { kind: 0, offset: 0, flags: 0 };
 
     fn of(payload: &Payload) -> Self {
-        let Payload::Field(field) = payload else { return Self::NONE };
+        let field = match payload {
+            Payload::Field(field) => field,
+            // The kernel looks for the checksum of what carries these bytes.
+            Payload::Raw { base: PayloadBase::Inner, .. } => return Self { flags: L4_PSEUDO_HEADER, ..Self::NONE },
+            _ => return Self::NONE,
+        };
         let name = field.spec().name;
         match field.header() {
             Header::Ip => {
-                let flags = if matches!(name, "saddr" | "daddr") { L4_PSEUDO_HEADER } else { 0 };
+                let pseudo = matches!(name, "saddr" | "daddr" | "protocol" | "length");
+                let flags = if pseudo { L4_PSEUDO_HEADER } else { 0 };
                 Self { kind: CSUM_INET, offset: 10, flags }
             }
-            Header::Ip6 if matches!(name, "saddr" | "daddr") => Self { flags: L4_PSEUDO_HEADER, ..Self::NONE },
+            Header::Ip6 if matches!(name, "saddr" | "daddr" | "nexthdr" | "length") => {
+                Self { flags: L4_PSEUDO_HEADER, ..Self::NONE }
+            }
             Header::Tcp if name != "checksum" => Self { kind: CSUM_INET, offset: 16, flags: 0 },
             // A checksum of nought stays: the sender did not use one.
             Header::Udp if name == "checksum" => Self { flags: L4_PSEUDO_HEADER, ..Self::NONE },
@@ -148,10 +156,6 @@ pub(super) fn exthdr(
     let wanted = Loaded::new(DataType::Integer, spec.bits, ByteOrder::Network);
     lowering.argument(value, wanted, slot, &mut out)?;
     let sreg = reg(slot)?;
-    let host = lowering.typed(value).is_some_and(|loaded| !is_literal(value) && loaded.is_host_number());
-    if host {
-        out.push(Expr::Byteorder { dreg: sreg, sreg, to_network: true, len: place.len, size: place.len });
-    }
     out.push(Expr::ExthdrSet { sreg, kind, offset: place.offset, len: place.len, op: exthdr.carrier.number() });
     Ok(out)
 }

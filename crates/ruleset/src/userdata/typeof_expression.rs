@@ -171,7 +171,7 @@ fn hash_body(hash: &Hash) -> Vec<u8> {
 /// `enum nft_fib_result`; `exists` is a look-up of an interface with a flag.
 fn fib_result(result: FibResult) -> u32 {
     match result {
-        FibResult::Oif | FibResult::Exists => 1,
+        FibResult::Oif | FibResult::Exists | FibResult::Check => 1,
         FibResult::Oifname => 2,
         FibResult::Type => 3,
     }

@@ -28,7 +28,7 @@ pub(super) fn payload(state: &State, base: PayloadBase, offset: u32, len: u32) -
     let header = match base {
         PayloadBase::Network => network_header(state),
         PayloadBase::Transport => transport_header(state),
-        PayloadBase::Link | PayloadBase::Inner => Vec::new(),
+        PayloadBase::Link | PayloadBase::Inner | PayloadBase::Tunnel => Vec::new(),
     };
     let at = |at: u32| header.get(at as usize).copied().unwrap_or_default();
     (offset..offset.saturating_add(len)).map(at).collect()

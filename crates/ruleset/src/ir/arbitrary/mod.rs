@@ -14,7 +14,7 @@ use proptest::prelude::*;
 
 use super::{
     AnySet, BaseChain, Chain, ChainName, ChainType, Comment, Counter, Family, Hook, Object, ObjectKind, ObjectName,
-    Policy, Priority, Quota, Rule, Ruleset, SetName, Table, TableFlags, TableName,
+    Policy, Priority, Quota, Rule, Ruleset, SetName, Table, TableFlags, TableName, normal,
 };
 
 pub use element::{any_set, set};
@@ -28,9 +28,17 @@ pub fn ruleset() -> impl Strategy<Value = Ruleset> {
         tables
             .into_iter()
             .enumerate()
-            .map(|(at, table)| Table { name: named(&format!("{}{at}", table.name)), ..table })
+            .map(|(at, table)| listed(Table { name: named(&format!("{}{at}", table.name)), ..table }))
             .collect()
     })
+}
+
+/// With rules in the form in which front ends read them.
+fn listed(mut table: Table) -> Table {
+    for rule in table.chains.iter_mut().flat_map(|chain| &mut chain.rules) {
+        rule.statements = normal(table.family, std::mem::take(&mut rule.statements));
+    }
+    table
 }
 
 /// Any family, those of services more often.

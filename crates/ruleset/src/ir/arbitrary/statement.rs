@@ -257,7 +257,7 @@ fn reject(family: Family) -> impl Strategy<Value = Statement> {
     let legal = match family {
         Family::Ip => vec![Reject::TcpReset, Reject::Icmp(1), Reject::Icmp(3), Reject::Icmp(13)],
         Family::Ip6 => vec![Reject::TcpReset, Reject::Icmpv6(1), Reject::Icmpv6(4)],
-        _ => vec![Reject::TcpReset, Reject::Icmpx(1), Reject::Icmpx(3)],
+        _ => vec![Reject::TcpReset, Reject::Icmpx(0), Reject::Icmpx(3)],
     };
     select(legal).prop_map(Statement::Reject)
 }

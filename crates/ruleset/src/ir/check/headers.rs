@@ -21,6 +21,9 @@ pub(crate) fn needed_icmp_type(field: PayloadField) -> Option<&'static [u8]> {
         (Header::Icmpv6, "id" | "sequence") => Some(&[128, 129]),
         (Header::Icmpv6, "mtu") => Some(&[2]),
         (Header::Icmpv6, "parameter-problem") => Some(&[4]),
+        (Header::Icmpv6, "max-delay") => Some(&[130]),
+        (Header::Icmpv6, "taddr") => Some(&[130, 131, 132, 135, 136, 137]),
+        (Header::Icmpv6, "daddr") => Some(&[137]),
         _ => None,
     }
 }
@@ -40,6 +43,12 @@ impl Check<'_> {
                 // Looks for its header itself.
                 ExthdrCarrier::TcpOption | ExthdrCarrier::SctpChunk | ExthdrCarrier::DccpOption => Ok(()),
             },
+            Expression::Ct { key: CtKey::ProtoSrc | CtKey::ProtoDst, .. } if !self.transport_is_known() => {
+                Refusal::expecting(
+                    "what a port means is not known before its protocol",
+                    "`meta l4proto tcp` or `ct protocol tcp` before",
+                )
+            }
             Expression::Ct { key: CtKey::SaddrIp | CtKey::DaddrIp, .. } => self.network(Header::Ip),
             Expression::Ct { key: CtKey::SaddrIp6 | CtKey::DaddrIp6, .. } => self.network(Header::Ip6),
             Expression::Rt(RtKey::Nexthop4) if self.site.family == Family::Ip6 => conflict("ip6", Header::Ip),
@@ -124,7 +133,7 @@ impl Check<'_> {
             return;
         }
         let asks_transport = match left {
-            Expression::Meta(MetaKey::L4proto) => true,
+            Expression::Meta(MetaKey::L4proto) | Expression::Ct { key: CtKey::Protocol, .. } => true,
             Expression::Payload(Payload::Field(field)) => {
                 if let (Header::Ether, "type", Expression::Value(_)) = (field.header(), field.spec().name, right) {
                     self.ether_type = self.protocols.link != Known::Is(Header::Vlan);

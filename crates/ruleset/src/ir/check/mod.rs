@@ -10,10 +10,10 @@ mod references;
 mod types;
 
 use super::protocols::{Known, Protocols};
-use super::{BaseChain, Expression, Family, Header, Statement, Table, Verdict};
+use super::{BaseChain, Expression, Family, Header, PayloadBase, Statement, Table, Verdict};
 
 use headers::IcmpType;
-pub(super) use headers::needed_icmp_type;
+pub(crate) use headers::needed_icmp_type;
 
 /// Why a statement is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +110,20 @@ impl<'a> Check<'a> {
         match self.protocols.network {
             Known::Is(Header::Ip) => Some(Family::Ip),
             Known::Is(Header::Ip6) => Some(Family::Ip6),
+            _ => None,
+        }
+    }
+
+    /// The header at that base, if it is known.
+    pub(crate) fn header_at(&self, base: PayloadBase) -> Option<Header> {
+        let known = match base {
+            PayloadBase::Link => self.protocols.link,
+            PayloadBase::Network => self.protocols.network,
+            PayloadBase::Transport => self.protocols.transport,
+            PayloadBase::Inner | PayloadBase::Tunnel => Known::No,
+        };
+        match known {
+            Known::Is(header) if header.base() == base => Some(header),
             _ => None,
         }
     }

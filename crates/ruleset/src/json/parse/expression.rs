@@ -8,7 +8,7 @@ use serde_json::Value as Json;
 use super::fields::{self, Fields};
 use super::{Reader, Result, Trouble};
 use crate::ir::{
-    BinaryOp, ByteOrder, CtDirection, CtKey, DataKind, DataType, Expression, Exthdr, ExthdrCarrier, FibFlags,
+    BinaryOp, ByteOrder, CtDirection, CtKey, DataKind, DataType, Expression, Exthdr, ExthdrCarrier, Family, FibFlags,
     FibResult, Field, Hash, Header, IpsecDirection, IpsecKey, KeyType, MetaKey, Numgen, NumgenMode, OsfTtl, Payload,
     PayloadBase, PayloadField, RtKey, SetName, SocketKey, TunnelKey, Value, symbol,
 };
@@ -43,7 +43,7 @@ impl Reader<'_> {
             "sctp chunk" => carrier(ExthdrCarrier::SctpChunk),
             "dccp option" => carrier(ExthdrCarrier::DccpOption),
             "meta" => meta(body),
-            "ct" => ct(body),
+            "ct" => self.ct(body),
             "rt" => rt(body),
             "socket" => socket(body),
             "fib" => fib(body),
@@ -164,6 +164,34 @@ impl Reader<'_> {
         Ok(left)
     }
 
+    /// nft leaves the family of an address out where that of the table or of the packet says it.
+    fn ct<'a>(&self, body: &'a Json) -> Result<'a, Expression> {
+        let fields = Fields::of(body)?;
+        let key = fields.need("key")?;
+        let word = fields::text(key)?;
+        let word = match fields.find_text("family")? {
+            Some(family) => format!("{family} {word}"),
+            None => word.to_owned(),
+        };
+        let direction = match fields.find("dir") {
+            None => None,
+            Some(dir) => Some(match fields::text(dir)? {
+                "original" => CtDirection::Original,
+                "reply" => CtDirection::Reply,
+                _ => return Err(Trouble::Unknown(dir)),
+            }),
+        };
+        fields.all_known()?;
+        let key = match (CtKey::from_keyword(&word).ok_or(Trouble::Unknown(key))?, self.family()) {
+            (CtKey::Saddr, Family::Ip) => CtKey::SaddrIp,
+            (CtKey::Daddr, Family::Ip) => CtKey::DaddrIp,
+            (CtKey::Saddr, Family::Ip6) => CtKey::SaddrIp6,
+            (CtKey::Daddr, Family::Ip6) => CtKey::DaddrIp6,
+            (key, _) => key,
+        };
+        Ok(Expression::Ct { key, direction: direction.filter(|_| key.has_direction()) })
+    }
+
     /// The fields that a value of that expression has; none where that is not known.
     pub(super) fn fields_of(&self, expression: &Expression) -> Vec<Field> {
         let table = self.table.as_ref().and_then(|table| self.parsed.ruleset.find(table));
@@ -227,7 +255,7 @@ fn payload(body: &Json) -> Result<'_, Expression> {
     let fields = Fields::of(body)?;
     let payload = if let Some(base) = fields.find("base") {
         let word = fields::text(base)?;
-        let base = PayloadBase::ALL.into_iter().find(|known| known.raw_name() == word).ok_or(Trouble::Unknown(base))?;
+        let base = PayloadBase::RAW.into_iter().find(|known| known.raw_name() == word).ok_or(Trouble::Unknown(base))?;
         let offset_bits = fields::number(fields.need("offset")?)?;
         Payload::Raw { base, offset_bits, bits: fields::number(fields.need("len")?)? }
     } else {
@@ -285,27 +313,6 @@ fn meta(body: &Json) -> Result<'_, Expression> {
     .map(Expression::Meta)
 }
 
-fn ct(body: &Json) -> Result<'_, Expression> {
-    let fields = Fields::of(body)?;
-    let key = fields.need("key")?;
-    let word = fields::text(key)?;
-    let word = match fields.find_text("family")? {
-        Some(family) => format!("{family} {word}"),
-        None => word.to_owned(),
-    };
-    let direction = match fields.find("dir") {
-        None => None,
-        Some(dir) => Some(match fields::text(dir)? {
-            "original" => CtDirection::Original,
-            "reply" => CtDirection::Reply,
-            _ => return Err(Trouble::Unknown(dir)),
-        }),
-    };
-    fields.all_known()?;
-    let key = CtKey::from_keyword(&word).ok_or(Trouble::Unknown(key))?;
-    Ok(Expression::Ct { key, direction })
-}
-
 fn rt(body: &Json) -> Result<'_, Expression> {
     let fields = Fields::of(body)?;
     let key = fields.need("key")?;
@@ -334,7 +341,7 @@ fn fib(body: &Json) -> Result<'_, Expression> {
         "oif" => FibResult::Oif,
         "oifname" => FibResult::Oifname,
         "type" => FibResult::Type,
-        "check" => FibResult::Exists,
+        "check" => FibResult::Check,
         _ => return Err(Trouble::Unknown(result)),
     };
     let mut flags = FibFlags::default();

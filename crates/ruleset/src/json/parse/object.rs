@@ -10,7 +10,7 @@ use super::{Reader, Result, Trouble};
 use crate::ir::{
     AnySet, BaseChain, Chain, ChainName, ChainType, Comment, Counter, DataKind, DataType, DeviceName, Expression,
     Family, Field, Flowtable, Hook, KeyType, Object, ObjectKind, ObjectType, Opaque, Policy, Priority, Quota, Rule,
-    SetFlags, SetPolicy, SetSpec, TableFlags, TableId, Verb, symbol,
+    SetFlags, SetPolicy, SetSpec, TableFlags, TableId, Verb, normal, symbol,
 };
 
 fn comment<'a>(fields: &Fields<'a>) -> Result<'a, Option<Comment>> {
@@ -103,6 +103,10 @@ impl Reader<'_> {
         let statements = fields.need("expr")?;
         let statements = fields::items(statements).iter().map(|statement| self.statement_or_kept(item, statement));
         let statements = statements.collect();
+        let statements = match &self.table {
+            Some(table) => normal(table.family, statements),
+            None => statements,
+        };
         Ok(Rule { statements, comment, provenance: self.provenance() })
     }
 

@@ -170,19 +170,21 @@ impl Reader<'_> {
         let family = fields.find("family").map(family).transpose()?;
         let (address, port) = self.target(&fields, family)?;
         let mut flags = NatFlags::default();
+        let mut netmap = false;
         fields.flags(
             "flags",
             [
                 ("random", &mut flags.random),
                 ("fully-random", &mut flags.fully_random),
                 ("persistent", &mut flags.persistent),
+                ("netmap", &mut netmap),
             ],
         )?;
         let (mut interval, mut prefix, mut concat) = (false, false, false);
         let kinds = [("interval", &mut interval), ("prefix", &mut prefix), ("concat", &mut concat)];
         fields.flags("type_flags", kinds)?;
         fields.all_known()?;
-        Ok(Statement::Nat(Nat { kind, family, address, port, flags, prefix }))
+        Ok(Statement::Nat(Nat { kind, family, address, port, flags, prefix: prefix || netmap }))
     }
 
     /// The address and port of a statement that sends packets elsewhere.

@@ -54,7 +54,7 @@ impl Printer {
         match literal::bit_names(value) {
             None => literal::print(value),
             Some(names) if self.release >= Release::V1_1 => json!({ "|": names }),
-            Some(names) => names.into_iter().map(Json::from).reduce(|left, right| json!({ "|": [left, right] })).into(),
+            Some(names) => names.into_iter().reduce(|left, right| json!({ "|": [left, right] })).into(),
         }
     }
 
@@ -197,6 +197,7 @@ fn fib(flags: FibFlags, result: FibResult) -> Json {
         FibResult::Oif | FibResult::Exists => "oif",
         FibResult::Oifname => "oifname",
         FibResult::Type => "type",
+        FibResult::Check => "check",
     };
     let FibFlags { saddr, daddr, mark, iif, oif } = flags;
     let flags = chosen([("saddr", saddr), ("daddr", daddr), ("mark", mark), ("iif", iif), ("oif", oif)]);

@@ -4,8 +4,8 @@ use serde_json::{Map, Value as Json, json};
 
 use super::{Printer, expression, flags, object::chosen, opaque, seconds};
 use crate::ir::{
-    DataType, Expression, Family, Limit, LimitUnit, Log, Meter, Nat, NatFlags, Quota, Reject, RelationalOp, SetUpdate,
-    SetUpdateOp, Statement, Synproxy, Verdict, symbol,
+    DataType, Expression, Family, Limit, LimitUnit, Log, MetaKey, Meter, Nat, NatFlags, Quota, Reject, RelationalOp,
+    SetUpdate, SetUpdateOp, Statement, Synproxy, Verdict, symbol,
 };
 
 impl Printer {
@@ -31,6 +31,8 @@ impl Printer {
             }
             Statement::SetUpdate(update) => self.set_update(update),
             Statement::FlowAdd(flowtable) => json!({ "flow": { "op": "add", "flowtable": format!("@{flowtable}") } }),
+            // In a family without addresses, the device is where it goes to.
+            Statement::Dup { address: None, device } => self.named("dup", [("addr", device.as_ref())], Map::new()),
             Statement::Dup { address, device } => {
                 self.named("dup", [("addr", address.as_ref()), ("dev", device.as_ref())], Map::new())
             }
@@ -66,6 +68,9 @@ impl Printer {
         let right = match sign {
             "in" | "!" => self.listed(right),
             _ if matches!(right, Expression::List(_)) => self.listed(right),
+            _ if matches!(left, Expression::Socket { .. } | Expression::Meta(MetaKey::Broute)) => {
+                numeric(self.expression(right))
+            }
             _ => self.expression(right),
         };
         json!({ "match": { "op": sign, "left": self.expression(left), "right": right } })
@@ -116,7 +121,12 @@ impl Printer {
         let parts = [("addr", nat.address.as_ref()), ("port", nat.port.as_ref())];
         let mut body = self.named(nat.kind.keyword(), parts, with_family(nat.family));
         let NatFlags { random, fully_random, persistent } = nat.flags;
-        let names = chosen([("random", random), ("fully-random", fully_random), ("persistent", persistent)]);
+        let names = chosen([
+            ("random", random),
+            ("fully-random", fully_random),
+            ("persistent", persistent),
+            ("netmap", nat.prefix),
+        ]);
         let further = [
             ("flags", (!names.is_empty()).then(|| flags(&names))),
             ("type_flags", nat.prefix.then(|| "prefix".into())),
@@ -188,6 +198,16 @@ pub(super) fn verdict(verdict: &Verdict) -> Json {
         Verdict::Return => json!({ "return": null }),
         Verdict::Jump(chain) => json!({ "jump": { "target": chain.as_str() } }),
         Verdict::Goto(chain) => json!({ "goto": { "target": chain.as_str() } }),
+    }
+}
+
+/// Booleans as 0 and 1, also inside sets.
+fn numeric(json: Json) -> Json {
+    match json {
+        Json::Bool(truth) => u8::from(truth).into(),
+        Json::Array(items) => items.into_iter().map(numeric).collect(),
+        Json::Object(fields) => fields.into_iter().map(|(name, field)| (name, numeric(field))).collect(),
+        other => other,
     }
 }
 

@@ -158,7 +158,7 @@ impl Parser<'_> {
 }
 
 fn is_flags(key: &KeyType) -> bool {
-    matches!(key.fields.as_slice(), [field] if symbol::is_bitmask(field.datatype) && field.datatype != DataType::Bitmask)
+    matches!(key.fields.as_slice(), [field] if symbol::is_bitmask(field.datatype))
 }
 
 /// `fib … oif exists` asks whether there is a route, not which interface it takes.
@@ -184,8 +184,22 @@ fn single_flags(value: &Value, field: &Field) -> Vec<Expression> {
     if flags.is_empty() { vec![value.clone().into()] } else { flags }
 }
 
+/// `field ^ 3 == 1` is `field == 2` (`binop_transfer`, src/evaluate.c).
+fn transferred(left: &Expression, op: RelationalOp, right: &Expression) -> Option<(Expression, Expression)> {
+    let Expression::Binary { op: BinaryOp::Xor, left: field, right: turned } = left else { return None };
+    let equal = matches!(op, RelationalOp::Implicit | RelationalOp::Eq | RelationalOp::Neq);
+    let (Expression::Value(turned), Expression::Value(value), true) = (&**turned, right, equal) else { return None };
+    let (turned, bits) = (turned.to_u128()?, value.to_u128()?);
+    let bytes = (turned ^ bits).to_be_bytes();
+    let value = Value::new(value.datatype, &bytes[16 - value.bytes.len().min(16)..]);
+    Some(((**field).clone(), value.into()))
+}
+
 /// The form in which nft lists a match.
 fn normal(left: Expression, op: RelationalOp, right: Expression) -> Statement {
+    if let Some((left, right)) = transferred(&left, op, &right) {
+        return normal(left, op, right);
+    }
     if let Expression::Binary { op: BinaryOp::And, left: field, right: mask } = &left
         && let (Expression::Value(mask), Expression::Value(value)) = (&**mask, &right)
         && !matches!(**field, Expression::Binary { .. })
@@ -215,7 +229,7 @@ fn normal(left: Expression, op: RelationalOp, right: Expression) -> Statement {
 
 /// `flags & mask != 0` asks for any of them, `== 0` for none.
 fn flags_against_nought(field: &Expression, mask: &Value, op: RelationalOp, value: &Value) -> Option<Statement> {
-    if !symbol::is_bitmask(mask.datatype) || mask.datatype == DataType::Bitmask || value.to_u128() != Some(0) {
+    if !symbol::is_bitmask(mask.datatype) || value.to_u128() != Some(0) {
         return None;
     }
     let op = match op {

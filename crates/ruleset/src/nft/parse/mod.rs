@@ -58,6 +58,7 @@ pub fn parse_all<'a>(texts: impl IntoIterator<Item = (&'a str, &'a str)>, loader
     let (sources, tokens, errors) = reader.finish();
     let problems = errors.len();
     let mut parser = Parser {
+        machine: loader,
         sources: &sources,
         tokens: &tokens,
         at: 0,
@@ -119,6 +120,8 @@ struct Pending {
 }
 
 struct Parser<'a> {
+    /// Knows users and groups by name.
+    machine: &'a dyn Loader,
     sources: &'a Sources,
     tokens: &'a [Token],
     at: usize,

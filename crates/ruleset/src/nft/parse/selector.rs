@@ -70,7 +70,7 @@ impl Parser<'_> {
     /// `@nh,96,32`.
     fn raw_payload(&mut self) -> Result<Option<Expression>> {
         let name = self.word_at(1);
-        let Some(base) = PayloadBase::ALL.into_iter().find(|base| base.raw_name() == name) else { return Ok(None) };
+        let Some(base) = PayloadBase::RAW.into_iter().find(|base| base.raw_name() == name) else { return Ok(None) };
         let comma = self.peek_at(2).is_some_and(|token| token.kind == super::super::lex::Kind::Sign(Sign::Comma));
         if !comma {
             return Ok(None);
@@ -148,7 +148,7 @@ impl Parser<'_> {
             (CtKey::Daddr, Family::Ip6) => CtKey::DaddrIp6,
             (key, _) => key,
         };
-        Ok(Expression::Ct { key, direction })
+        Ok(Expression::Ct { key, direction: direction.filter(|_| key.has_direction()) })
     }
 
     /// Whether `rt` is the route here, not the IPv6 header.
@@ -206,7 +206,7 @@ impl Parser<'_> {
             "oif" => FibResult::Oif,
             "oifname" => FibResult::Oifname,
             "type" => FibResult::Type,
-            "check" => FibResult::Exists,
+            "check" => FibResult::Check,
             other => {
                 let message = format!("`fib` does not give `{other}`");
                 return Fail::expected(token.span, message, "`oif`, `oifname`, `type` or `check`");

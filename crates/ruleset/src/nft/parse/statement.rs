@@ -476,6 +476,8 @@ impl Parser<'_> {
         self.bump();
         let name = self.name("the name of a meter")?;
         let size = if self.eat_word("size") { Some(self.number("a number of elements")?) } else { None };
+        // As many as the kernel takes, if nobody says less (`stmt_evaluate_meter`, src/evaluate.c).
+        let size = size.or(Some(u32::from(u16::MAX)));
         self.expect(Sign::Open)?;
         let SetUpdate { key, timeout_ms, statements, .. } =
             self.nested(|parser| parser.carried(SetUpdateOp::Update, None))?;

@@ -114,6 +114,9 @@ impl Parser<'_> {
         match node.kind {
             Raw::Literal(token) => {
                 let text = self.unquoted(token);
+                if let Some(number) = self.person(text, field.datatype) {
+                    return Ok(Value::number(field.datatype, number).into());
+                }
                 super::literal::literal(text, token.kind == Kind::Quoted, field.datatype, field.bits)
                     .map(Expression::Value)
                     .map_err(|no| Box::new(Fail { span: token.span, message: no.message, expected: no.expected }))
@@ -152,6 +155,15 @@ impl Parser<'_> {
             }
             Raw::Selector(expression) => Ok(expression),
             _ => self.typed(node, &KeyType::single(field.clone())),
+        }
+    }
+
+    /// The number of a user or group by name.
+    fn person(&self, name: &str, datatype: DataType) -> Option<u32> {
+        match datatype {
+            DataType::Uid => self.machine.user(name),
+            DataType::Gid => self.machine.group(name),
+            _ => None,
         }
     }
 

@@ -13,6 +13,8 @@ pub struct Detail<'a> {
     pub handle: Option<&'a dyn Fn(Subject<'_>) -> Option<u64>>,
     /// The name of the interface of an index.
     pub interface: Option<&'a dyn Fn(u32) -> Option<String>>,
+    /// Protocols above IP as numbers, as `nft -p` writes them.
+    pub numeric_protocols: bool,
 }
 
 /// Whether what packets and time have changed is written.

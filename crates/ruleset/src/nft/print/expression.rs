@@ -17,7 +17,6 @@ pub(super) fn expression(out: Out<'_>, expression: &Expression) -> fmt::Result {
 pub(super) fn beside(other: &Expression) -> Style {
     match other {
         Expression::Payload(Payload::Raw { .. }) => Style { hex: true, ..Style::default() },
-        Expression::Exthdr(Exthdr { name, .. }) if name.starts_with('@') => Style { hex: true, ..Style::default() },
         Expression::Socket { .. } => Style { numeric: true, ..Style::default() },
         Expression::Meta(MetaKey::Broute) => Style { numeric: true, ..Style::default() },
         Expression::Binary { left, .. } => beside(left),
@@ -175,10 +174,10 @@ fn fib(out: Out<'_>, flags: FibFlags, result: FibResult) -> fmt::Result {
         [(flags.saddr, "saddr"), (flags.daddr, "daddr"), (flags.mark, "mark"), (flags.iif, "iif"), (flags.oif, "oif")];
     join(out, " . ", named.iter().filter(|(set, _)| *set), |out, (_, name)| out.write_str(name))?;
     out.write_str(match result {
-        // nft 1.1.4 says `check`; both take `oif` where the value is a boolean.
         FibResult::Oif | FibResult::Exists => " oif",
         FibResult::Oifname => " oifname",
         FibResult::Type => " type",
+        FibResult::Check => " check",
     })
 }
 

@@ -7,7 +7,7 @@ use super::{Out, State, expression, join, quoted, rule};
 use crate::ir::symbol;
 use crate::ir::{
     BinaryOp, Counter, DataType, Expression, Family, Limit, LimitUnit, Log, Meter, Nat, NatFlags, NatKind, ObjectType,
-    Quota, Reject, RelationalOp, Rule, SetUpdate, SetUpdateOp, Statement, Synproxy, Value,
+    Quota, Reject, RelationalOp, Rule, SetUpdate, SetUpdateOp, Statement, Synproxy,
 };
 
 /// A statement in a table of that family. `depth` is how far blocks inside it are indented.
@@ -213,7 +213,10 @@ fn reject(out: Out<'_>, family: Option<Family>, reject: &Reject) -> fmt::Result 
         Reject::Icmpv6(code) => ("icmpv6", DataType::Icmpv6Code, *code),
         Reject::Icmpx(code) => ("icmpx", DataType::IcmpxCode, *code),
     };
-    write!(out, "reject with {kind} {}", Value::new(datatype, [code]))
+    match symbol::name_of(datatype, code.into()) {
+        Some(name) => write!(out, "reject with {kind} {name}"),
+        None => write!(out, "reject with {kind} {code}"),
+    }
 }
 
 fn nat(out: Out<'_>, nat: &Nat) -> fmt::Result {

@@ -68,13 +68,15 @@ fn ipv6(out: Out<'_>, address: Ipv6Addr) -> fmt::Result {
 
 fn number(out: Out<'_>, datatype: DataType, number: u128, style: Style) -> fmt::Result {
     let small = u64::try_from(number).ok();
-    if symbol::is_bitmask(datatype) && datatype != DataType::Bitmask {
+    if symbol::is_bitmask(datatype) {
         return flags(out, datatype, number, style);
     }
     match datatype {
         DataType::Boolean if style.numeric => return write!(out, "{number}"),
         DataType::Integer | DataType::Bitmask if style.hex => return write!(out, "{number:#x}"),
         DataType::Mark => return write!(out, "{number:#010x}"),
+        // nft writes the ends of a range as plain numbers of seconds.
+        DataType::Time if style.plain && number.is_multiple_of(1000) => return write!(out, "{}s", number / 1000),
         DataType::Time => return out.write_str(&symbol::duration(small.unwrap_or(u64::MAX))),
         DataType::Date => return quoted(out, &symbol::date(small.unwrap_or(u64::MAX))),
         DataType::Hour => return quoted(out, &symbol::hour(small.unwrap_or(u64::MAX))),
@@ -88,7 +90,10 @@ fn number(out: Out<'_>, datatype: DataType, number: u128, style: Style) -> fmt::
         }
         _ => {}
     }
-    match small.filter(|_| !style.plain).and_then(|number| symbol::name_of(datatype, number)) {
+    // What a code means depends on the type of the message; nft 1.1 writes its number, which every version reads.
+    let code = matches!(datatype, DataType::IcmpCode | DataType::Icmpv6Code);
+    let protocol = datatype == DataType::InetProto && out.detail().numeric_protocols;
+    match small.filter(|_| !style.plain && !code && !protocol).and_then(|number| symbol::name_of(datatype, number)) {
         Some(name) if symbol::is_quoted(datatype) => quoted(out, name),
         Some(name) => out.write_str(name),
         None => unnamed(out, datatype, number),

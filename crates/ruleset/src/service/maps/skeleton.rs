@@ -201,7 +201,6 @@ fn entry_chains(family: Family, node: &NodeSettings) -> Vec<Chain> {
         let on_services = Statement::is_in(Expression::daddr(family), set_name(SERVICE_CIDRS));
         frontends = frontends.with(Rule::from(on_services).with(drop_all()));
     }
-    let tcp = Statement::equals(MetaKey::L4proto, Value::protocol(Protocol::Tcp.number()));
     let base = |hook| base(family, hook, DSTNAT).with(Statement::jump(frontends.name.clone()));
     let (mut prerouting, output) = (base(Hook::Prerouting), base(Hook::Output));
     if answering.is_some_and(|answering| answering.loopback) {
@@ -210,7 +209,8 @@ fn entry_chains(family: Family, node: &NodeSettings) -> Vec<Chain> {
         refuse = refuse.with(Rule::new(is_martian(family)).with(drop_all()));
     }
     if node.refusal == Refusal::Reset {
-        refuse = refuse.with(Rule::from(tcp).with(Reject::TcpReset));
+        // A reset is for TCP only: the match on it is made with the rule.
+        refuse = refuse.with(Statement::from(Reject::TcpReset));
     }
     vec![prerouting, output, frontends, refuse.with(Statement::from(Reject::default_for(family)))]
 }

@@ -19,7 +19,7 @@ use crate::ir::{
 };
 use crate::service::node_ports::{self, Answering};
 use crate::service::route::Lead;
-use crate::service::{CompileOptions, Frontend, Protocol, Refusal, TABLE_COMMENT};
+use crate::service::{CompileOptions, Frontend, Refusal, TABLE_COMMENT};
 
 use super::layout::{ChainsLayout, Entry, Gate, Outside, ServiceChains};
 use words::{fixed, gate_chain, is_local, lead_nowhere, name, network, restricted_name};
@@ -237,13 +237,13 @@ fn outside_chain(layout: &ChainsLayout) -> Chain {
 
 /// A reset for TCP, for it is not rate limited as ICMP errors are; port unreachable for the others.
 fn refuse_chain(layout: &ChainsLayout) -> Chain {
-    let tcp = Statement::equals(MetaKey::L4proto, Value::protocol(Protocol::Tcp.number()));
     let mut chain = Chain::new(name(fixed::REFUSE));
     if is_at_loopback(layout) {
         chain = chain.with(martians(layout.family, words::is_foreign()));
     }
     if layout.node.refusal == Refusal::Reset {
-        chain = chain.with(Rule::new([tcp, Reject::TcpReset.into()]));
+        // The match on TCP is made with the rule.
+        chain = chain.with(Statement::from(Reject::TcpReset));
     }
     chain.with(Statement::from(Reject::default_for(layout.family)))
 }
