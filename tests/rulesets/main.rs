@@ -16,7 +16,9 @@ mod variation;
 use std::process::ExitCode;
 
 use libtest_mimic::{Failed, Trial};
-use rulectl_netlink::Netns;
+use rulectl_netlink::{Kernel, NetlinkKernel, Netns};
+use rulectl_ruleset::ir::{Family, TableFlags, TableId, TableName};
+use rulectl_ruleset::plan::{Op, Plan, Reason, Step};
 use rulectl_tests::{Output, kernel_tests, rulectl, run};
 
 /// The firewall of a host: filter and nat, sets, maps, counters, limits.
@@ -60,6 +62,8 @@ fn main() -> ExitCode {
             trial("what_is_shown_is_applied_again_without_a_change", show::again),
             trial("what_is_not_there_is_not_shown", show::missing),
             trial("the_generation_is_told_beside_the_listing", show::generation),
+            trial("only_the_parts_that_are_named_change", parts),
+            trial("a_table_of_another_owner_is_a_conflict", owned),
             trial("a_plan_leads_from_one_of_our_own_rulesets_to_another_and_back", pairs::own),
             trial("a_plan_leads_from_one_real_ruleset_to_another_and_back", pairs::collection),
         ]
@@ -287,4 +291,49 @@ fn plan_file() {
     let told = "~ table inet filter\n~   set blocked: 1 element added\n+     198.51.100.99\n";
     assert!(output.stderr.contains("the ruleset has changed") && output.stderr.ends_with(told), "{}", output.stderr);
     assert_eq!(listing(), listed);
+}
+
+/// Only the chain and the set that are named change; the rest of their tables, and what the file says of it, does not.
+fn parts() {
+    applied(HOST);
+    let changed = HOST.replace("dport 22 log", "dport 2222 log").replace("198.51.100.7", "198.51.100.8");
+    let changed = changed.replace("oifname \"wan0\" masquerade", "oifname \"wan9\" masquerade");
+    let chain = ["apply", "--chain", "inet filter input"];
+    let Output { code, stdout, stderr } = with(&chain, &changed);
+    assert_eq!((code, stderr.as_str()), (0, ""));
+    assert!(stdout.starts_with("rules: 1 changed: one batch of "), "{stdout}");
+    let listed = listing();
+    assert!(listed.contains("dport 2222") && listed.contains("198.51.100.7") && listed.contains("wan0"), "{listed}");
+    let set = with(&["diff", "--set", "inet filter blocked", "--chain", "nat postrouting"], &changed);
+    insta::assert_snapshot!(set.stdout, @r#"
+    ~ table ip nat
+    ~   chain postrouting
+    -     ip saddr 192.168.10.0/24 oifname "wan0" masquerade random # handle 5
+    +     ip saddr 192.168.10.0/24 oifname "wan9" masquerade random
+    ~ table inet filter
+    ~   set blocked: 1 element added, 1 removed
+    -     198.51.100.7
+    +     198.51.100.8
+    "#);
+    assert_eq!(with(&["diff", "--chain", "inet filter input"], &changed).stdout, "");
+    let missing = with(&["diff", "--chain", "inet filter nope"], &changed);
+    assert_eq!(
+        (missing.code, missing.stderr.as_str()),
+        (2, "error: no chain `nope` of table `inet filter` is declared\n")
+    );
+}
+
+/// A table that belongs to a process is a conflict that names it.
+fn owned() {
+    let owner = TableFlags { owner: true, ..TableFlags::default() };
+    let table = TableId::new(Family::Inet, TableName::new("filter").expect("short"));
+    let mut process = NetlinkKernel::new().expect("a socket");
+    let op = Op::AddTable { table, flags: owner, comment: None };
+    let plan = Plan { generation: None, steps: vec![Step { op, reason: Reason::Missing }] };
+    process.commit(&plan).expect("nobody has it");
+    let Output { code, stderr, .. } = with(&["apply"], HOST);
+    let told = "table `inet filter` is there already and is not ours; it is owned by the process at netlink port ";
+    assert!(code == 2 && stderr.contains(told), "{stderr}");
+    drop(process);
+    assert_eq!(with(&["apply"], HOST).code, 0, "it went with its owner");
 }

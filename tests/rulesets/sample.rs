@@ -86,7 +86,10 @@ fn gather(folder: &Path, known: &Known, found: &mut Vec<Sample>, depth: usize) {
         let Some(form) = form(&path) else { continue };
         let (loads, devices) = known.get(&path).cloned().unwrap_or((known.is_empty(), Vec::new()));
         let text = std::fs::read_to_string(&path);
-        if let (true, Ok(text)) = (loads, text) {
+        // What is included is not here.
+        if let (true, Ok(text)) = (loads, text)
+            && !text.contains("include \"")
+        {
             found.push(Sample { name: path.display().to_string(), text, form, devices });
         }
     }

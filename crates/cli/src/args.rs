@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use ipnet::IpNet;
+use rulectl_ruleset::diff::Part;
 use rulectl_ruleset::iptables::Family;
-use rulectl_ruleset::ir::TableName;
+use rulectl_ruleset::ir::{self, ChainName, SetName, TableId, TableName};
 use rulectl_ruleset::service::{self, Layout, Refusal};
 
 /// Read, compare and atomically change netfilter rules.
@@ -292,6 +293,50 @@ pub(crate) struct Target {
     pub(crate) backend: Backend,
 }
 
+/// Of which parts of the tables a ruleset speaks.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct Parts {
+    /// Only this chain is to be as the ruleset says, and all else of its table stays as it is: `inet filter input`. May
+    /// be given several times.
+    #[arg(long, value_name = "[FAMILY] TABLE CHAIN", value_parser = chain_part)]
+    pub(crate) chain: Vec<Part>,
+
+    /// Only this set or map is to be as the ruleset says: `inet filter blocked`. May be given several times.
+    #[arg(long, value_name = "[FAMILY] TABLE SET", value_parser = set_part)]
+    pub(crate) set: Vec<Part>,
+}
+
+impl Parts {
+    /// All that are named.
+    pub(crate) fn parts(&self) -> Vec<Part> {
+        [self.chain.as_slice(), &self.set].concat()
+    }
+}
+
+fn chain_part(text: &str) -> Result<Part, String> {
+    let (table, name) = table_and_name(text)?;
+    Ok(Part::Chain(table, ChainName::new(name).map_err(|error| error.to_string())?))
+}
+
+fn set_part(text: &str) -> Result<Part, String> {
+    let (table, name) = table_and_name(text)?;
+    Ok(Part::Set(table, SetName::new(name).map_err(|error| error.to_string())?))
+}
+
+/// A table, of family `ip` if none is named, and the name of a part of it.
+fn table_and_name(text: &str) -> Result<(TableId, &str), String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let (family, table, name) = match words.as_slice() {
+        [table, name] => (ir::Family::Ip, table, name),
+        [family, table, name] => {
+            (ir::Family::from_keyword(family).ok_or_else(|| format!("`{family}` is no family"))?, table, name)
+        }
+        _ => return Err("family, table and name are expected, as in `inet filter input`".to_owned()),
+    };
+    let table = TableName::new(*table).map_err(|error| error.to_string())?;
+    Ok((TableId::new(family, table), name))
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Backend {
     /// nftables, over netlink.
@@ -332,10 +377,13 @@ pub(crate) struct Diff {
     pub(crate) source: Source,
 
     #[command(flatten)]
+    pub(crate) parts: Parts,
+
+    #[command(flatten)]
     pub(crate) target: Target,
 
     /// Compare with what this file says, of any form, instead of with a kernel. No kernel is needed then.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["netns", "backend"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["netns", "backend", "chain", "set"])]
     pub(crate) against: Option<PathBuf>,
 
     /// How to print the difference: `text` for people, `json` for programs. Anything else is the file that the plan is
@@ -365,6 +413,9 @@ impl From<&str> for DiffForm {
 pub(crate) struct Apply {
     #[command(flatten)]
     pub(crate) source: Source,
+
+    #[command(flatten)]
+    pub(crate) parts: Parts,
 
     #[command(flatten)]
     pub(crate) target: Target,

@@ -1,7 +1,7 @@
 //! What is wanted, compared with what is there.
 
 use rulectl_netlink::{Kernel, Refusal, Scope, interfaces};
-use rulectl_ruleset::diff::{self, Diff, Ownership};
+use rulectl_ruleset::diff::{self, Diff, Ownership, Part};
 use rulectl_ruleset::ir::{AnySet, Provenance, Ruleset, TableId};
 use rulectl_ruleset::live::Live;
 use rulectl_ruleset::lower::{self, LowerError, Lowered};
@@ -10,7 +10,7 @@ use rulectl_ruleset::plan::{self, Op, Plan};
 use rulectl_ruleset::service::{self, Layout, ServiceMap};
 use rulectl_ruleset::text::{ParseError, Sources, Span};
 
-use crate::args::Source;
+use crate::args::{Parts, Source};
 use crate::clock;
 use crate::failure::Failure;
 use crate::input::{self, Document, Loaded};
@@ -35,8 +35,8 @@ enum Origin {
         /// The services.
         map: Box<ServiceMap>,
     },
-    /// A ruleset: the tables it declares, whoever made them.
-    Ruleset,
+    /// A ruleset: the tables it declares, whoever made them; if parts are named, only those.
+    Ruleset { parts: Vec<Part> },
 }
 
 /// A difference and the plan that removes it.
@@ -67,8 +67,23 @@ impl Desired {
                 let origin = Origin::Services { tables, map };
                 Self { ruleset: compiled.ruleset, sources: Sources::default(), origin }
             }
-            Loaded::Ruleset(Document { ruleset, sources }) => Self { ruleset, sources, origin: Origin::Ruleset },
+            Loaded::Ruleset(Document { ruleset, sources }) => {
+                Self { ruleset, sources, origin: Origin::Ruleset { parts: Vec::new() } }
+            }
         })
+    }
+
+    /// The same of only some parts of the tables; all of them if none is named.
+    pub(crate) fn only(mut self, named: &Parts) -> Result<Self, Failure> {
+        let named = named.parts();
+        match &mut self.origin {
+            Origin::Ruleset { parts } => *parts = named,
+            Origin::Services { .. } if named.is_empty() => {}
+            Origin::Services { .. } => {
+                return Err(Failure::Usage("--chain and --set are for rulesets, not for services".to_owned()));
+            }
+        }
+        Ok(self)
     }
 
     /// As it is for the machine this process is on: interfaces by their index, times in UTC.
@@ -102,7 +117,10 @@ impl Desired {
     pub(crate) fn scope(&self) -> Scope {
         match &self.origin {
             Origin::Services { tables, .. } => Scope::tables(tables.iter().cloned()),
-            Origin::Ruleset => Scope::tables(self.ruleset.tables().map(|table| table.id())),
+            Origin::Ruleset { parts } if parts.is_empty() => {
+                Scope::tables(self.ruleset.tables().map(|table| table.id()))
+            }
+            Origin::Ruleset { parts } => Scope::tables(parts.iter().map(|part| part.table().clone())),
         }
     }
 
@@ -110,7 +128,7 @@ impl Desired {
     pub(crate) fn map(&self) -> Option<&ServiceMap> {
         match &self.origin {
             Origin::Services { map, .. } => Some(map),
-            Origin::Ruleset => None,
+            Origin::Ruleset { .. } => None,
         }
     }
 
@@ -140,9 +158,14 @@ impl Desired {
                 service::align(&mut ruleset, live);
                 (target::ours(), tables.as_slice())
             }
-            Origin::Ruleset => (Ownership::Declared, [].as_slice()),
+            Origin::Ruleset { .. } => (Ownership::Declared, [].as_slice()),
         };
-        let lowered = lower::lower(ruleset).map_err(|errors| self.located(errors))?;
+        let mut lowered = lower::lower(ruleset).map_err(|errors| self.located(errors))?;
+        if let Origin::Ruleset { parts } = &self.origin
+            && !parts.is_empty()
+        {
+            lowered = diff::only(live, &lowered, parts).map_err(|error| Failure::Usage(error.to_string()))?;
+        }
         // A family that has no service left has no table either.
         let stale = stale.iter().filter(|table| !lowered.tables.contains_key(*table));
         let diff = diff::diff(live, &lowered, &ownership)?.and(diff::removal(live, stale, &ownership)?);

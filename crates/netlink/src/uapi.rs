@@ -195,6 +195,12 @@ numbered! {
     secmark from 1 { CTX }
     /// `enum nft_osf_attributes`.
     osf from 1 { DREG TTL FLAGS }
+    /// `enum nft_xfrm_attributes`.
+    xfrm from 1 { DREG KEY DIR SPNUM }
+    /// `enum nft_tunnel_attributes`.
+    tunnel from 1 { KEY DREG MODE }
+    /// `enum nft_inner_attributes`.
+    inner from 1 { NUM TYPE FLAGS HDRSIZE EXPR }
     /// `enum nft_ng_attributes`.
     ng from 1 { DREG MODULUS TYPE OFFSET }
     /// `enum cntl_msg_types` (linux/netfilter/nfnetlink_conntrack.h, as all that follow).

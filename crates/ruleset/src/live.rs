@@ -175,6 +175,13 @@ impl From<Live> for Lowered {
     }
 }
 
+/// As it would be wanted if it were to stay.
+impl From<LiveTable> for LoweredTable {
+    fn from(table: LiveTable) -> Self {
+        lowered_table(table)
+    }
+}
+
 fn lowered_table(table: LiveTable) -> LoweredTable {
     let LiveTable { id, handle: _, flags, comment, owner: _, objects, sets, flowtables, chains } = table;
     LoweredTable {

@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure
     if let Some(file) = PlanFile::among(&args.source.files)? {
         return planned(args, &file, terminal);
     }
-    let desired = Desired::read(&args.source, terminal)?;
+    let desired = Desired::read(&args.source, terminal)?.only(&args.parts)?;
     // Only now: files and tools are those of the namespace we came from.
     target::enter(args.target.netns.as_deref())?;
     let desired = desired.on_this_machine()?;

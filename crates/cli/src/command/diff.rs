@@ -18,7 +18,7 @@ pub(crate) fn run(args: &Diff, terminal: &Terminal) -> Result<ExitCode, Failure>
     if args.target.backend != Backend::Nft {
         return restore::diff(args, terminal);
     }
-    let desired = Desired::read(&args.source, terminal)?;
+    let desired = Desired::read(&args.source, terminal)?.only(&args.parts)?;
     if let (Some(_), DiffForm::Plan(_)) = (&args.against, &args.output) {
         return Err(Failure::Usage("a plan is for a kernel, not for a file".to_owned()));
     }

@@ -10,7 +10,8 @@ use rulectl_ruleset::ir::{
     ObjectType, Packed, PayloadBase, RtKey, SetUpdateOp, SocketKey, Verdict,
 };
 
-use crate::attr::{Attribute, Attributes, Writer};
+use super::beyond;
+use crate::attr::{Attribute, Attributes};
 use crate::encode::expr::{FIB_PRESENT, VERDICT_REGISTER};
 use crate::uapi;
 
@@ -20,10 +21,13 @@ pub(crate) trait Sets {
     fn set(&self, name: &str) -> Option<SetUse>;
 }
 
-/// The expressions of a list.
+/// The expressions of a list, without what is there only by the habit of one nft.
 pub(crate) fn list(list: Attributes<'_>, sets: &dyn Sets) -> Vec<Expr> {
     let exprs = list.filter(|entry| entry.kind == uapi::list::ELEM).map(|entry| expr(entry.nested(), sets));
-    let mut exprs: Vec<Expr> = exprs.collect();
+    // nft 1.0 turns single bytes around, which is nothing to turn (`nft_byteorder_eval`).
+    let is_idle =
+        |expr: &Expr| matches!(expr, Expr::Byteorder { dreg, sreg, len, size, .. } if dreg == sreg && len < size);
+    let mut exprs: Vec<Expr> = exprs.filter(|expr| !is_idle(expr)).collect();
     for at in 1..exprs.len() {
         let (before, rest) = exprs.split_at_mut(at);
         if let (Some(Expr::Fib { dreg, present: true, .. }), Some(Expr::Cmp { sreg, data, .. })) =
@@ -45,20 +49,7 @@ pub(crate) fn expr(attributes: Attributes<'_>, sets: &dyn Sets) -> Expr {
     let [_, name, data] = attributes.table::<3>();
     let name = name.map(Attribute::text).unwrap_or_default();
     let data = data.map(Attribute::nested).unwrap_or_default();
-    known(&name, data, sets).unwrap_or_else(|| Expr::Other { attributes: verbatim(&name, data), name })
-}
-
-/// The attributes as they came; but the kernel gives for `osf` flags of zero, which it does not take
-/// (`nft_osf_init`, net/netfilter/nft_osf.c).
-fn verbatim(name: &str, data: Attributes<'_>) -> Vec<u8> {
-    if name != "osf" {
-        return data.bytes().to_vec();
-    }
-    let mut writer = Writer::default();
-    for attribute in data.filter(|attribute| attribute.kind != uapi::osf::FLAGS || attribute.u32() != Some(0)) {
-        writer.put(attribute.kind, attribute.payload);
-    }
-    writer.bytes().to_vec()
+    known(&name, data, sets).unwrap_or_else(|| Expr::Other { attributes: data.bytes().to_vec(), name })
 }
 
 fn known(name: &str, data: Attributes<'_>, sets: &dyn Sets) -> Option<Expr> {
@@ -90,7 +81,7 @@ fn known(name: &str, data: Attributes<'_>, sets: &dyn Sets) -> Option<Expr> {
         "objref" => objref(data, sets),
         "immediate" => immediate(data),
         "counter" | "limit" | "quota" | "connlimit" | "last" => stateful(name, data),
-        _ => action(name, data),
+        _ => action(name, data).or_else(|| beyond::known(name, data, sets)),
     }
 }
 
@@ -420,11 +411,11 @@ fn set_use(name: Option<Attribute<'_>>, sets: &dyn Sets) -> Option<SetUse> {
     sets.set(name?.str()?)
 }
 
-fn number(attribute: Option<Attribute<'_>>) -> Option<u32> {
+pub(super) fn number(attribute: Option<Attribute<'_>>) -> Option<u32> {
     attribute?.u32()
 }
 
-fn or_zero(attribute: Option<Attribute<'_>>) -> u32 {
+pub(super) fn or_zero(attribute: Option<Attribute<'_>>) -> u32 {
     number(attribute).unwrap_or(0)
 }
 
@@ -437,7 +428,7 @@ fn flag(attribute: Option<Attribute<'_>>) -> Option<bool> {
     }
 }
 
-fn reg(attribute: Option<Attribute<'_>>) -> Option<Reg> {
+pub(super) fn reg(attribute: Option<Attribute<'_>>) -> Option<Reg> {
     Reg::new(number(attribute)?)
 }
 

@@ -3,6 +3,7 @@
 use rulectl_ruleset::expr::{BitwiseOp, CmpOp, Expr, Reg, SetUse};
 use rulectl_ruleset::ir::{CtDirection, FibResult, LimitUnit, NatKind, NumgenMode, SetUpdateOp, Verdict};
 
+use super::beyond;
 use crate::attr::Writer;
 use crate::uapi;
 
@@ -73,7 +74,7 @@ pub(crate) fn name(expr: &Expr) -> &str {
         Expr::Other { name, .. } => name,
         // Non-exhaustive: a variant added to the contract before it is encoded has a name no kernel knows, and so is
         // refused.
-        _ => "unknown",
+        other => beyond::name(other).unwrap_or("unknown"),
     }
 }
 
@@ -84,6 +85,7 @@ pub(crate) fn put_data(writer: &mut Writer, expr: &Expr, ids: &mut SetIds) {
     put_decisions(writer, expr, ids);
     put_state(writer, expr);
     put_actions(writer, expr);
+    beyond::put_data(writer, expr, ids);
     if let Expr::Other { attributes, .. } = expr {
         writer.raw(attributes);
     }
@@ -468,7 +470,7 @@ fn put_flags(writer: &mut Writer, kind: u16, flags: u32) {
     }
 }
 
-fn put_keyed(writer: &mut Writer, (reg_kind, reg): (u16, Reg), (kind, number): (u16, u32)) {
+pub(super) fn put_keyed(writer: &mut Writer, (reg_kind, reg): (u16, Reg), (kind, number): (u16, u32)) {
     put_reg(writer, reg_kind, reg);
     writer.put_u32(kind, number);
 }

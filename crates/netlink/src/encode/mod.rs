@@ -4,6 +4,7 @@
 //! A batch without its end is tried by the kernel and thrown away (`nfnetlink_rcv_batch`, net/netfilter/nfnetlink.c).
 //! Tables and chains go through libnftnl; the rest is written here (see [`elements`] for why).
 
+mod beyond;
 pub(crate) mod elements;
 pub(crate) mod expr;
 pub(crate) mod libnftnl;

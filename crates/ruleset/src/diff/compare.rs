@@ -20,12 +20,38 @@ fn same_spec(live: &SetSpec, wanted: &SetSpec) -> bool {
         live;
     *key == wanted.key
         && with_implied_flags(live, *flags) == with_implied_flags(wanted, wanted.flags)
-        && *timeout_ms == wanted.timeout_ms
+        && near(*timeout_ms, wanted.timeout_ms)
         && *gc_interval_ms == wanted.gc_interval_ms
         && holds(*size, wanted.size, wanted.flags.dynamic)
         && *policy == wanted.policy
         && *auto_merge == wanted.auto_merge
         && all_same(statements, &wanted.statements, same_statement)
+}
+
+/// How far a time may be off that the kernel keeps in ticks, of which there are at least 100 a second.
+const TICK_MS: u64 = 10;
+
+/// Whether two times are the same as far as the kernel keeps them.
+fn near(live: Option<u64>, wanted: Option<u64>) -> bool {
+    match (live, wanted) {
+        (Some(live), Some(wanted)) => live.abs_diff(wanted) < TICK_MS,
+        (live, wanted) => live == wanted,
+    }
+}
+
+/// Whether a live element is as it is wanted. In a set with statements each element has those, whether it says so or
+/// not (`nft_set_elem_expr_setup`, net/netfilter/nf_tables_api.c).
+pub(super) fn same_element(set: &AnySet, live: &Element, wanted: &Element) -> bool {
+    if live.same(wanted) {
+        return true;
+    }
+    let (Some(there), said) = (&live.extra, wanted.extra.as_deref()) else { return false };
+    let timeout = said.and_then(|said| said.timeout_ms);
+    (&live.key, &live.data) == (&wanted.key, &wanted.data)
+        && near(there.timeout_ms, timeout)
+        && there.comment == said.and_then(|said| said.comment.clone())
+        && (!set.spec().statements.is_empty()
+            || said.is_some_and(|said| all_same(&there.statements, &said.statements, same_statement)))
 }
 
 /// A time of its own makes a set one with the flag.

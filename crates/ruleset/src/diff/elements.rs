@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::compare::is_passing;
+use super::compare::{is_passing, same_element};
 use crate::ir::{AnySet, Element, Elements};
 
 /// Elements that go and elements that come.
@@ -59,7 +59,7 @@ pub(super) fn carried_over(live: &AnySet, wanted: &AnySet) -> Elements {
 /// Whether a live element is left as it is.
 fn stays(set: &AnySet, live: &Element, wanted: Option<&Element>) -> bool {
     match wanted {
-        Some(wanted) => live.same(wanted) || set.spec().flags.dynamic,
+        Some(wanted) => same_element(set, live, wanted) || set.spec().flags.dynamic,
         None => is_passing(set, live),
     }
 }

@@ -13,6 +13,7 @@ mod compare;
 mod elements;
 mod inverse;
 mod ownership;
+mod part;
 mod render;
 mod tables;
 mod why;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 pub use compare::lasting;
 pub use inverse::{Drift, Inverse};
 pub use ownership::{Conflict, Ownership, known_program};
+pub use part::{NotDeclared, Part, only};
 pub use render::{Count, Rendering, Summary};
 pub use why::Kept;
 

@@ -229,8 +229,8 @@ impl RtKey {
     /// The order in which the kernel keeps the value.
     pub const fn byte_order(self) -> ByteOrder {
         match self {
-            Self::Mtu => ByteOrder::Host,
-            _ => self.datatype().byte_order(),
+            Self::Nexthop4 | Self::Nexthop6 => ByteOrder::Network,
+            Self::Classid | Self::Mtu | Self::Ipsec => ByteOrder::Host,
         }
     }
 }
