@@ -111,29 +111,38 @@ fn computed(
     mut out: Vec<Expr>,
 ) -> Result<Vec<Expr>, LowerErrorKind> {
     let unsupported = || LowerErrorKind::Unsupported(format!("part of a byte set to {value:?}"));
-    let Expression::Binary { op, left, right } = value else { return Err(unsupported()) };
-    let (Expression::Payload(read), true) = (&**left, is_literal(right)) else { return Err(unsupported()) };
+    let (mut mask, mut xor) = (vec![0xff; place.len as usize], vec![0; place.len as usize]);
+    let read = changes(value, &place, &mut mask, &mut xor).ok_or_else(unsupported)?;
     let (_, bits, _) = read.typed();
     let (_, offset_bits) = lowering.place(read);
     if Place::of(offset_bits, bits).offset < place.offset {
         return Err(unsupported());
     }
-    let operand = shifted(&bytes_of(right)?, place.shift, place.len as usize).ok_or_else(unsupported)?;
-    let field = place.mask();
-    let (mask, xor): (Vec<u8>, Vec<u8>) = field
-        .iter()
-        .zip(&operand)
-        .map(|(field, bits)| match op {
-            BinaryOp::And => (!field | bits, 0),
-            BinaryOp::Or => (!bits, *bits),
-            _ => (0xff, *bits),
-        })
-        .unzip();
     let dreg = reg(slot)?;
     let op = BitwiseOp::Mask { mask: Packed::new(&mask), xor: Packed::new(&xor) };
     out.push(Expr::Bitwise { dreg, sreg: dreg, len: place.len, op });
     out.push(write);
     Ok(out)
+}
+
+/// What operations with literals, one after the other, make of the bytes at a place: `(bytes & mask) ^ xor`. Gives the
+/// field they begin with.
+fn changes<'a>(value: &'a Expression, place: &Place, mask: &mut [u8], xor: &mut [u8]) -> Option<&'a Payload> {
+    let Expression::Binary { op, left, right } = value else { return None };
+    let read = match &**left {
+        Expression::Payload(read) => read,
+        inner => changes(inner, place, mask, xor)?,
+    };
+    let operand = shifted(&bytes_of(right).ok()?, place.shift, place.len as usize)?;
+    for (((mask, xor), bits), field) in mask.iter_mut().zip(xor).zip(operand).zip(place.mask()) {
+        match op {
+            BinaryOp::And => (*mask, *xor) = (*mask & (!field | bits), *xor & (!field | bits)),
+            BinaryOp::Or => (*mask, *xor) = (*mask & !bits, *xor | bits),
+            BinaryOp::Xor => *xor ^= bits,
+            BinaryOp::Lshift | BinaryOp::Rshift => return None,
+        }
+    }
+    Some(read)
 }
 
 /// The words of two bytes that hold some bits.
