@@ -42,6 +42,7 @@ fn detail<'a>(args: &Show, handle: &'a dyn Fn(Subject<'_>) -> Option<u64>) -> De
         handle: args.handles.then_some(handle),
         interface: Some(&interfaces::name_of),
         numeric_protocols: false,
+        notes: None,
     }
 }
 

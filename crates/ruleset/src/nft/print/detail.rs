@@ -11,6 +11,9 @@ pub struct Detail<'a> {
     pub state: State,
     /// The handle of a thing, written behind it (`nft -a`).
     pub handle: Option<&'a dyn Fn(Subject<'_>) -> Option<u64>>,
+    /// Lines written as comments before a rule: by its table, its chain and its number there, from 0; those of one more
+    /// than the last stand behind all.
+    pub notes: Option<&'a dyn Fn(&TableId, &ChainName, usize) -> Vec<String>>,
     /// The name of the interface of an index.
     pub interface: Option<&'a dyn Fn(u32) -> Option<String>>,
     /// Protocols above IP as numbers, as `nft -p` writes them.
@@ -92,5 +95,13 @@ impl dyn Text + '_ {
             Some(handle) => write!(self, " # handle {handle}"),
             None => Ok(()),
         }
+    }
+
+    /// The lines before that rule, as comments, if there are any.
+    pub(super) fn notes(&mut self, table: Option<&TableId>, chain: &ChainName, at: usize) -> Result<bool, fmt::Error> {
+        let (Some(table), Some(notes)) = (table, self.detail().notes) else { return Ok(false) };
+        let lines = notes(table, chain, at);
+        lines.iter().try_for_each(|line| writeln!(self, "\t\t# {line}"))?;
+        Ok(!lines.is_empty())
     }
 }

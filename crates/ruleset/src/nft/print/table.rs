@@ -64,11 +64,17 @@ pub(super) fn chain(out: Out<'_>, table: Option<&TableId>, family: Family, chain
         out.write_str(if chain.offload { " flags offload;\n" } else { "\n" })?;
     }
     for (at, item) in chain.rules.iter().enumerate() {
-        out.write_str("\t\t")?;
+        let noted = out.notes(table, &chain.name, at)?;
+        let foreign = rule::is_foreign(item);
+        if foreign && noted {
+            continue;
+        }
+        out.write_str(if foreign { "\t\t# " } else { "\t\t" })?;
         rule::rule(out, Some(family), item, 2)?;
         out.handle(table.map(|table| Subject::Rule(table, &chain.name, at)))?;
         out.write_char('\n')?;
     }
+    out.notes(table, &chain.name, chain.rules.len())?;
     out.write_str("\t}\n")
 }
 
