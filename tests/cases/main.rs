@@ -7,15 +7,19 @@
 //! - `convert` reads a ruleset, prints it as text, JSON and expressions, and reads all of that back. Each rule and each
 //!   declaration is a row of `docs/language.md`; `# 5.6` behind one is the kernel that it needs.
 //! - `refuse` reads what is wrong; what comes out are the errors.
+//! - `translate iptables` and `translate ip6tables` read a text for iptables-restore; what comes out is nft text. Each
+//!   extension is a row of `docs/iptables.md`, with a rule of a case beside it.
 
 mod convert;
 mod document;
+mod translation;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use rulectl_ruleset::iptables::Family;
 use rulectl_ruleset::nft;
 
 fn main() -> ExitCode {
@@ -25,6 +29,7 @@ fn main() -> ExitCode {
         .map(|path| Trial::test(name(&path), move || Case::read(&path).check(&path).map_err(Failed::from)))
         .collect();
     trials.push(Trial::test("docs/language.md", || document::check().map_err(Failed::from)));
+    trials.push(Trial::test("docs/iptables.md", || translation::check().map_err(Failed::from)));
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
@@ -72,6 +77,8 @@ impl Case {
         let came = match self.command.as_str() {
             "convert" => convert::run(&self.input)?,
             "refuse" => refuse(&self.input)?,
+            "translate iptables" => translation::run(Family::Ip, &self.input)?,
+            "translate ip6tables" => translation::run(Family::Ip6, &self.input)?,
             other => return Err(format!("`{other}` is no command")),
         };
         if bless() {

@@ -1,9 +1,11 @@
-//! The chains layout with the programs it is for: iptables and ip6tables, legacy and nf_tables, and nft.
+//! iptables and ip6tables, legacy and nf_tables, and nft: the chains layout with the programs it is for, and rules
+//! translated from the ones to the other.
 
 mod iptables;
 mod maps;
 mod nft;
 mod traffic;
+mod translate;
 
 use std::process::ExitCode;
 
@@ -35,6 +37,9 @@ fn main() -> ExitCode {
         }
         for (name, test) in nft::TESTS {
             trial(format!("nft::{name}"), Box::new(test));
+        }
+        for (name, test) in translate::TESTS {
+            trial(format!("translate::{name}"), Box::new(test));
         }
         for family in [Family::Ip, Family::Ip6] {
             for (name, test) in traffic::TESTS {

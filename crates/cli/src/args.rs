@@ -67,6 +67,9 @@ pub(crate) enum Command {
     Monitor(Monitor),
     /// Read rulesets and print them in their canonical form, as nft lists them.
     Parse(Parse),
+    /// Print iptables rules as rules of nft: a ruleset that nft loads, in which each rule that cannot be translated is a
+    /// comment that says why. Exits with 1 if there is one.
+    Translate(Translate),
     /// Lay nft text out as nft lists it, in place. Comments, definitions, includes and names stay as they are.
     Fmt(Fmt),
     /// Print a completion script for a shell.
@@ -130,6 +133,28 @@ pub(crate) enum RulesetForm {
     Ip6tables,
     /// What was understood, in full: rulectl's own typed form, as JSON.
     Ir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Translate {
+    /// Texts of iptables-save or ip6tables-save, or texts for iptables-restore. `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The program they are of; `auto` goes by the first line and the addresses.
+    #[arg(long, value_name = "PROGRAM", default_value = "auto")]
+    pub(crate) from: IptablesSource,
+
+    /// The form to print.
+    #[arg(long, value_name = "FORM", default_value = "nft")]
+    pub(crate) to: RulesetForm,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum IptablesSource {
+    Auto,
+    Iptables,
+    Ip6tables,
 }
 
 /// What rules are wanted, and what they depend on beside that.

@@ -1,6 +1,7 @@
 //! `rulectl`: read, compare and atomically change netfilter rules.
 //!
-//! Exit codes: 0 done, or nothing differs; 1 something differs (`diff`, `fmt --check`) or is stale (`conntrack stale`); 2 an error, with nothing changed.
+//! Exit codes: 0 done, or nothing differs; 1 something differs (`diff`, `fmt --check`), is stale (`conntrack stale`) or
+//! is not translated (`translate`); 2 an error, with nothing changed.
 
 mod args;
 mod clock;
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         Command::Conntrack(args) => command::conntrack::run(args, &terminal),
         Command::Monitor(args) => command::monitor::run(args, &terminal),
         Command::Parse(args) => command::parse::run(args, &terminal),
+        Command::Translate(args) => command::translate::run(args, &terminal),
         Command::Fmt(args) => command::fmt::run(args, &terminal),
         Command::Completions(args) => command::completions::run(args, &terminal),
         Command::Man(args) => command::man::run(args),

@@ -15,4 +15,5 @@ pub(crate) mod monitor;
 pub(crate) mod parse;
 pub(crate) mod plan;
 pub(crate) mod show;
+pub(crate) mod translate;
 pub(crate) mod undo;

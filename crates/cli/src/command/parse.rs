@@ -8,6 +8,7 @@ use rulectl_ruleset::text::ParseError;
 use rulectl_ruleset::{iptables, json, lower, nft};
 
 use crate::args::{Parse, RulesetForm, RulesetSource};
+use crate::command::translate;
 use crate::failure::Failure;
 use crate::include::Files;
 use crate::output::Terminal;
@@ -16,9 +17,17 @@ use crate::{clock, input, listing};
 pub(crate) fn run(args: &Parse, terminal: &Terminal) -> Result<ExitCode, Failure> {
     let mut errors = Vec::new();
     let mut without_program = Vec::new();
+    let mut untranslated = 0;
     for path in &args.files {
         let text = input::read(path)?;
         if let Some(family) = args.from.iptables() {
+            if matches!(args.to, RulesetForm::Nft | RulesetForm::Expr) {
+                let (translation, problems) = translate::read(&path.display().to_string(), &text, family);
+                terminal.print(&translate::print(&translation, args.to)?)?;
+                errors.extend(problems);
+                untranslated += translation.untranslated().count();
+                continue;
+            }
             let parsed = iptables::parse(&path.display().to_string(), &text, family);
             terminal.print(&print_iptables(&parsed.text, family, args.to)?)?;
             errors.extend(parsed.problems);
@@ -46,7 +55,7 @@ pub(crate) fn run(args: &Parse, terminal: &Terminal) -> Result<ExitCode, Failure
         errors.extend(problems);
     }
     match (errors.is_empty(), without_program.is_empty()) {
-        (true, true) => Ok(ExitCode::SUCCESS),
+        (true, true) => Ok(translate::report(untranslated, terminal)),
         (true, false) => Err(Failure::Lower { errors: without_program }),
         (false, _) => Err(Failure::Parse { errors }),
     }

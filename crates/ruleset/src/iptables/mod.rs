@@ -30,6 +30,7 @@ mod rule;
 mod ruleset;
 mod save;
 pub mod targets;
+pub mod translate;
 mod value;
 mod word;
 
@@ -43,4 +44,5 @@ pub use protocol::Protocol;
 pub use rule::{Rule, Target};
 pub use ruleset::{Chain, Family, IptablesRuleset, Policy, RestoreError, Table, TableName};
 pub use save::{Command, Counters, Line, SaveText};
-pub use value::{BareAddress, Hex, MaskedMark, Name, NumberRange, PortRange, Rate, Text, Within};
+pub mod translate;
+mod value;
