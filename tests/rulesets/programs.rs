@@ -76,8 +76,12 @@ const KUBE_PROXY: &str = r#"table ip kube-proxy {
 		ip saddr 10.128.1.7 jump mark-for-masquerade
 		meta l4proto tcp dnat to 10.128.1.7:8080
 	}
-	chain mark-for-masquerade { meta mark set meta mark or 0x4000 }
-	chain services { ip daddr . meta l4proto . th dport vmap @service-ips }
+	chain mark-for-masquerade {
+		meta mark set meta mark or 0x4000
+	}
+	chain services {
+		ip daddr . meta l4proto . th dport vmap @service-ips
+	}
 	chain nat-prerouting {
 		type nat hook prerouting priority dstnat; policy accept;
 		jump services
