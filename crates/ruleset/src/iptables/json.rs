@@ -113,6 +113,18 @@ impl Command {
             _ => None,
         }
     }
+
+    /// The same, to change it.
+    pub(super) fn rule_mut(&mut self) -> Option<&mut Rule> {
+        match self {
+            Self::Append { rule, .. }
+            | Self::Insert { rule, .. }
+            | Self::Delete { rule, .. }
+            | Self::Replace { rule, .. }
+            | Self::Check { rule, .. } => Some(rule),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

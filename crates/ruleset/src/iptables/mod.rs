@@ -12,6 +12,7 @@
 //! Printed is what iptables-save 1.8.9 prints, byte for byte, legacy and nf_tables alike. So a rule that was written in
 //! another way, loaded and saved, is equal to itself.
 
+mod canonical;
 mod extension;
 mod head;
 mod json;
@@ -34,6 +35,7 @@ pub mod translate;
 mod value;
 mod word;
 
+pub use canonical::canonical;
 pub use head::{Address, Criterion, Interface};
 pub use json::json;
 pub use name::ChainName;

@@ -220,7 +220,7 @@ impl Conntrack {
         if given.all().next().is_none() {
             return Err(given.problem("`conntrack` needs an option"));
         }
-        if self.protocol.is_some_and(|protocol| protocol.inverted && protocol.value.0 == 0) {
+        if self.protocol.is_some_and(|protocol| protocol.value.0 == 0) {
             return Err(given.problem("no connection is of no protocol"));
         }
         Ok(())

@@ -12,7 +12,7 @@ extension! {
     /// The identifier of the packet.
     id: Option<Criterion<NumberRange<{ u32::MAX }>>>, "--fragid";
     /// How long it is.
-    length: Option<u32>, "--fraglen";
+    length: Option<Criterion<u32>>, "--fraglen";
     /// Its reserved fields are nought.
     reserved: bool, "--fragres";
     /// It is the first one.

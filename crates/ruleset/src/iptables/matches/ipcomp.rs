@@ -1,7 +1,8 @@
 //! `-m ipcomp` (extensions/libxt_ipcomp.c).
 
-use super::super::extension::{Only, extension};
+use super::super::extension::{Given, Only, extension};
 use super::super::head::Criterion;
+use super::super::problem::Problem;
 use super::super::value::NumberRange;
 
 extension! {
@@ -11,6 +12,14 @@ extension! {
     spi: Option<Criterion<NumberRange<{ u32::MAX }>>>, "--ipcompspi";
     /// The bits that must be nought are.
     reserved: bool, "--compres";
+    => Ipcomp::settle;
+}
+
+impl Ipcomp {
+    fn settle(&mut self, _: &Given<'_, '_>) -> Result<(), Problem> {
+        self.spi.take_if(|spi| !spi.inverted && spi.value == NumberRange { first: 0, last: u32::MAX });
+        Ok(())
+    }
 }
 
 #[cfg(test)]

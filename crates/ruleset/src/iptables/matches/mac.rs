@@ -5,9 +5,14 @@ use std::fmt;
 use super::super::extension::{Context, Only, Value, extension};
 use super::super::head::Criterion;
 
-/// An Ethernet address.
+/// An Ethernet address. Old versions wrote it in capitals; that is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct MacAddress(pub [u8; 6]);
+pub struct MacAddress {
+    /// Its bytes.
+    pub bytes: [u8; 6],
+    /// Whether it is written in capitals.
+    pub capitals: bool,
+}
 
 impl Value for MacAddress {
     const EXPECTED: &'static str = "an address as `02:00:5E:10:00:01`";
@@ -20,15 +25,18 @@ impl Value for MacAddress {
             let digits = (1..=2).contains(&part.len()) && part.bytes().all(|digit| digit.is_ascii_hexdigit());
             *byte = u8::from_str_radix(part, 16).ok().filter(|_| digits)?;
         }
-        parts.next().is_none().then_some(Self(bytes))
+        let capitals = word.contains(|c: char| c.is_ascii_uppercase());
+        parts.next().is_none().then_some(Self { bytes, capitals })
     }
 }
 
 impl fmt::Display for MacAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let [first, rest @ ..] = self.0;
-        write!(f, "{first:02X}")?;
-        rest.iter().try_for_each(|byte| write!(f, ":{byte:02X}"))
+        for (index, byte) in self.bytes.iter().enumerate() {
+            let separator = if index == 0 { "" } else { ":" };
+            if self.capitals { write!(f, "{separator}{byte:02X}")? } else { write!(f, "{separator}{byte:02x}")? }
+        }
+        Ok(())
     }
 }
 
@@ -46,7 +54,7 @@ mod tests {
     #[test]
     fn it_prints_as_iptables_save_does() {
         round_trips(&["-m mac --mac-source 02:00:5E:10:00:01", "-m mac ! --mac-source FF:FF:FF:FF:FF:FF"]);
-        prints_as("-m mac --mac-source 02:00:5e:10:00:01", "-m mac --mac-source 02:00:5E:10:00:01");
+        prints_as("-m mac --mac-source 2:0:5e:10:0:1", "-m mac --mac-source 02:00:5e:10:00:01");
         is_refused(&["-m mac", "-m mac --mac-source 02:00:5E:10:00", "-m mac --mac-source x:00:5E:10:00:01"]);
     }
 }

@@ -7,7 +7,7 @@ use super::super::extension::{Extension, Field, Given, Opt};
 use super::super::head::Criterion;
 use super::super::problem::Problem;
 use super::super::ruleset::Family;
-use super::super::value::Name;
+use super::super::value::{Name, Within};
 
 /// What is done with the list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -103,7 +103,8 @@ impl Extension for Recent {
         let action =
             [RecentAction::Set, RecentAction::Rcheck, RecentAction::Update, RecentAction::Remove][option.option];
         let seconds: Option<u32> = given.value(4)?;
-        let hitcount: Option<u32> = given.value(6)?;
+        let most: Option<Within<0, 65535>> = given.value(6)?;
+        let hitcount = most.map(|count| count.0);
         let default = || Name::new("DEFAULT").ok_or_else(|| given.missing(&[8]));
         let recent = Self {
             action: Criterion { inverted: option.inverted, value: action },

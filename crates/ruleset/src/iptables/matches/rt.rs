@@ -51,6 +51,7 @@ extension! {
 
 impl Rt {
     fn settle(&mut self, given: &Given<'_, '_>) -> Result<(), Problem> {
+        self.segments_left.take_if(|left| !left.inverted && left.value == NumberRange { first: 0, last: u32::MAX });
         let is_0 = self.kind.as_ref().is_some_and(|kind| !kind.inverted && kind.value == 0);
         if (self.reserved || self.addresses.is_some()) && !is_0 {
             return Err(given.problem("`--rt-0-…` need `--rt-type 0`"));

@@ -52,6 +52,8 @@ mod tests {
             "-p tcp -j DNAT --to-destination 10.0.0.9-10.0.0.1",
             "-p tcp -j DNAT --to-destination 10.0.0.1 --to-destination 10.0.0.2",
             "-p tcp -j DNAT --to-destination host",
+            "-p tcp -j DNAT --to-destination 10.0.0.1:1-ssh",
+            "-p tcp -j DNAT --to-destination 10.0.0.1:1-2/0",
         ]);
     }
 }

@@ -28,7 +28,7 @@ impl fmt::Display for PrefixV6 {
 
 extension! {
     /// Rewrites the prefix of the destination (RFC 6296).
-    Dnpt, "DNPT", Only::ANYWHERE.family(Family::Ip6).tables(&[TableName::Mangle]);
+    Dnpt, "DNPT", Only::ANYWHERE.family(Family::Ip6).tables(&[TableName::Mangle]).chains(&["PREROUTING", "OUTPUT"]);
     /// The prefix that is replaced.
     source: PrefixV6, "--src-pfx";
     /// The prefix that replaces it.

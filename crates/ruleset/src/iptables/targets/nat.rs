@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 
 use super::super::extension::{Context, Value};
 use super::super::ruleset::Family;
-use super::super::value::{address, port};
+use super::super::value::{address, number_in, port};
 
 /// Ports to choose from. Only packets of a protocol with ports may have them rewritten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +22,9 @@ impl ToPorts {
             return Some(Self { first: port, last: port });
         }
         let (first, last) = text.split_once('-')?;
-        let ports = Self { first: port(first)?, last: port(last)? };
+        // Names of services may hold a `-`, so only numbers make a range.
+        let number = |text: &str| number_in(text, 0..=65535).map(|port| port as u16);
+        let ports = Self { first: number(first)?, last: number(last)? };
         (ports.first <= ports.last).then_some(ports)
     }
 }
@@ -76,7 +78,7 @@ impl NatRange {
             None => (None, None),
             Some(_) if !has_ports(context) => return None,
             Some(ports) => match ports.split_once('/').filter(|_| bases) {
-                Some((ports, base)) => (Some(ToPorts::parse(ports)?), Some(port(base)?)),
+                Some((ports, base)) => (Some(ToPorts::parse(ports)?), Some(port(base).filter(|base| *base != 0)?)),
                 None => (Some(ToPorts::parse(ports)?), None),
             },
         };

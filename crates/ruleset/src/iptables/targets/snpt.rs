@@ -8,7 +8,7 @@ use super::PrefixV6;
 
 extension! {
     /// Rewrites the prefix of the source (RFC 6296).
-    Snpt, "SNPT", Only::ANYWHERE.family(Family::Ip6).tables(&[TableName::Mangle]);
+    Snpt, "SNPT", Only::ANYWHERE.family(Family::Ip6).tables(&[TableName::Mangle]).chains(&["INPUT", "POSTROUTING"]);
     /// The prefix that is replaced.
     source: PrefixV6, "--src-pfx";
     /// The prefix that replaces it.
