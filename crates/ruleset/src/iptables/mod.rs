@@ -46,5 +46,5 @@ pub use protocol::Protocol;
 pub use rule::{Rule, Target};
 pub use ruleset::{Chain, Family, IptablesRuleset, Policy, RestoreError, Table, TableName};
 pub use save::{Command, Counters, Line, SaveText};
-pub mod translate;
-mod value;
+pub use translate::{Note, Translation, translate};
+pub use value::{BareAddress, Hex, MaskedMark, Name, NumberRange, PortRange, Rate, Text, Within};

@@ -5,6 +5,7 @@ use super::compare::{any_of, equals, number, ordered, range, relation, value_for
 use super::draft::Draft;
 use super::{No, Told, head};
 use crate::iptables::head::Address;
+use crate::iptables::ruleset::Family;
 use crate::ir::{CtDirection, CtKey, DataType, Expression, RelationalOp, Statement, Value, symbol};
 
 /// States of iptables that are states of nft, and those that are status bits.
@@ -70,7 +71,10 @@ fn tuple(asked: &mut Asked, draft: &mut Draft<'_>) -> Told<()> {
     for (option, direction, key, _) in sides {
         if let Some((inverted, text)) = asked.value(&[option])? {
             let left = Expression::Ct { key, direction: Some(direction) };
-            draft.extend(head::addresses(left, draft.family, inverted, &Address::parse(&text))?);
+            let family = if draft.is_ip6() { Family::Ip6 } else { Family::Ip };
+            let address = Address::parse(&text, family);
+            let address = address.ok_or_else(|| No::because(format!("`{text}` is no address")))?;
+            draft.extend(head::addresses(left, draft.family, inverted, &address)?);
         }
     }
     for (option, direction, _, key) in sides {

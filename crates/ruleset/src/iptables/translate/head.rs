@@ -2,14 +2,12 @@
 
 use std::net::IpAddr;
 
-use super::compare::{bits_of, field, relation, set_of, value_for};
+use super::compare::{bits_of, field, relation, value_for};
 use super::draft::Draft;
 use super::{No, Told};
 use crate::iptables::head::{Address, Criterion};
 use crate::iptables::rule::Rule;
-use crate::ir::{
-    BinaryOp, DataType, Expression, Family, Header, KeyType, MetaKey, RelationalOp, Statement, Value, symbol,
-};
+use crate::ir::{BinaryOp, DataType, Expression, Family, Header, MetaKey, RelationalOp, Statement, Value, symbol};
 
 /// A part of a rule as iptables writes it, and what nft makes of it.
 pub(super) type Part = (String, Told<Vec<Statement>>);
@@ -112,7 +110,6 @@ pub(super) fn addresses(left: Expression, family: Family, inverted: bool, addres
             let left = Expression::Binary { op: BinaryOp::And, left: Box::new(left), right: mask };
             Ok(vec![Statement::Match { left, op, right: Value::address(*address).into() }])
         }
-        Address::Text(text) => listed(left, family, inverted, text),
     }
 }
 
@@ -122,24 +119,4 @@ fn fits(family: Family, address: IpAddr) -> Told<()> {
     } else {
         Err(No::because("an address of the other family"))
     }
-}
-
-/// Several addresses with commas between them, for which iptables makes a rule each.
-fn listed(left: Expression, family: Family, inverted: bool, text: &str) -> Told<Vec<Statement>> {
-    let mut elements = Vec::new();
-    for address in text.split(',').map(Address::parse) {
-        let Address::Network(network) = address else {
-            return Err(No::because(format!("`{text}` is a name, which iptables looks up when it loads the rule")));
-        };
-        fits(family, network.addr())?;
-        elements.push((vec![Value::address(network.network())], vec![Value::address(network.broadcast())]));
-    }
-    if inverted {
-        return Err(No::because("iptables refuses `!` before several addresses"));
-    }
-    let key = KeyType::of_expressions([left.clone()]).ok_or_else(|| No::because("its type is not known"))?.anonymous();
-    elements.sort();
-    // One network inside another says nothing more.
-    elements.dedup_by(|later, earlier| later.1 <= earlier.1);
-    Ok(vec![relation(left, inverted, set_of(key, &elements)?)])
 }

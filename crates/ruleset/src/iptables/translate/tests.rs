@@ -12,13 +12,17 @@ fn translated(text: &str) -> super::Translation {
 
 #[test]
 fn a_rule_with_a_part_that_nft_has_not_keeps_that_part_and_is_reported() {
-    let translation =
-        translated("*filter\n:INPUT DROP [0:0]\n-A INPUT -s 10.0.0.1 -m string --string x -j ACCEPT\nCOMMIT\n");
+    let translation = translated(
+        "*filter\n:INPUT DROP [0:0]\n-A INPUT -s 10.0.0.1 -m string --string \"x\" --algo bm -j ACCEPT\nCOMMIT\n",
+    );
     let table = translation.ruleset.tables().next().unwrap();
     let rule = &table.chains.iter().next().unwrap().rules[0];
-    assert_eq!(rule.to_string(), "ip saddr 10.0.0.1 -m string --string x counter accept");
+    assert_eq!(rule.to_string(), "ip saddr 10.0.0.1 -m string --string \"x\" --algo bm counter accept");
     let note = translation.untranslated().next().unwrap();
-    assert_eq!((note.at, note.lines[0].as_str()), (0, "-A INPUT -s 10.0.0.1/32 -m string --string x -j ACCEPT"));
+    assert_eq!(
+        (note.at, note.lines[0].as_str()),
+        (0, "-A INPUT -s 10.0.0.1/32 -m string --string \"x\" --algo bm -j ACCEPT")
+    );
     assert!(note.lines[1].contains("nft does not search"), "{:?}", note.lines);
 }
 

@@ -19,8 +19,9 @@ pub(super) fn time(asked: &mut Asked, draft: &mut Draft<'_>) -> Told<()> {
         return Err(No::because("nft takes the day and the hour of a packet by themselves"));
     }
     asked.flag(&["--utc"]);
-    let from = asked.plain(&["--datestart"])?.map(|text| date(&text)).transpose()?;
-    let until = asked.plain(&["--datestop"])?.map(|text| date(&text)).transpose()?;
+    // iptables-save prints the end of time, too.
+    let from = asked.plain(&["--datestart"])?.map(|text| date(&text)).transpose()?.filter(|first| *first != 0);
+    let until = asked.plain(&["--datestop"])?.map(|text| date(&text)).transpose()?.filter(|last| *last != LAST);
     if from.is_some() || until.is_some() {
         let second = |seconds: u64| Value::new(DataType::Date, (seconds * 1_000_000_000).to_be_bytes());
         let (first, last) = (second(from.unwrap_or(0)), second(until.unwrap_or(LAST)));
