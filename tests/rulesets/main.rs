@@ -1,5 +1,6 @@
 //! Rulesets as files: what `rulectl` makes of them in a kernel, beside what nft makes of them.
 
+mod dumps;
 mod explained;
 mod history;
 mod interrupted;
@@ -66,6 +67,15 @@ fn main() -> ExitCode {
             trial("a_table_of_another_owner_is_a_conflict", owned),
             trial("a_plan_leads_from_one_of_our_own_rulesets_to_another_and_back", pairs::own),
             trial("a_plan_leads_from_one_real_ruleset_to_another_and_back", pairs::collection),
+            trial("only_rules_of_a_dump_that_differ_are_touched", dumps::only_rules_that_differ_are_touched),
+            trial("whole_tables_are_as_a_dump_says", dumps::whole_tables_are_as_they_are_said_to_be),
+            trial(
+                "what_iptables_would_refuse_is_named",
+                dumps::what_the_kernel_would_refuse_is_named_before_it_is_asked,
+            ),
+            trial("what_iptables_refuses_is_named_by_rule", dumps::what_the_tool_refuses_is_named_by_rule),
+            trial("rules_in_both_variants_are_told_of", dumps::both_variants_at_once_are_told_of),
+            trial("two_dumps_are_compared", dumps::two_dumps_are_compared_without_a_kernel),
         ]
     })
 }

@@ -161,12 +161,13 @@ pub(crate) enum IptablesSource {
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Source {
     /// Service maps: rulectl's own YAML or JSON, or Kubernetes objects (Services, EndpointSlices, Nodes) as
-    /// `kubectl get -o yaml` prints them. Or rulesets: nft text, or JSON of `nft -j`. `-` is standard input. Several
-    /// files make one map or one ruleset.
+    /// `kubectl get -o yaml` prints them. Or rulesets: nft text, or JSON of `nft -j`. Or texts of iptables-save, for an
+    /// iptables back end. `-` is standard input. Several files make one map or one ruleset.
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
 
-    /// What the files are; `auto` goes by their names, and by how they begin.
+    /// What the files are; `auto` goes by their names, and by how they begin (but standard input is a dump of iptables
+    /// only if that is said).
     #[arg(long, value_name = "FORM", default_value = "auto")]
     pub(crate) from: SourceForm,
 
@@ -192,6 +193,10 @@ pub(crate) enum SourceForm {
     Nft,
     /// JSON of `nft -j`.
     Json,
+    /// Text of iptables-save, or for iptables-restore.
+    Iptables,
+    /// The same of ip6tables.
+    Ip6tables,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -407,6 +412,11 @@ pub(crate) struct Diff {
     #[command(flatten)]
     pub(crate) target: Target,
 
+    /// Of iptables dumps: the tables they name are to be as they say, all of them. Otherwise they speak for the chains
+    /// they declare and, in built-in chains, for their own rules and those that lead to chains they declare.
+    #[arg(long)]
+    pub(crate) whole_tables: bool,
+
     /// Compare with what this file says, of any form, instead of with a kernel. No kernel is needed then.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["netns", "backend", "chain", "set"])]
     pub(crate) against: Option<PathBuf>,
@@ -444,6 +454,11 @@ pub(crate) struct Apply {
 
     #[command(flatten)]
     pub(crate) target: Target,
+
+    /// Of iptables dumps: the tables they name are to be as they say, all of them. Otherwise they speak for the chains
+    /// they declare and, in built-in chains, for their own rules and those that lead to chains they declare.
+    #[arg(long)]
+    pub(crate) whole_tables: bool,
 
     /// Change nothing: `plan` shows the steps, `kernel` also has the kernel try them.
     #[arg(long, value_name = "HOW")]
@@ -782,6 +797,10 @@ pub(crate) struct Show {
     /// Say on standard error at which generation the ruleset was read: it changes with each commit of anybody.
     #[arg(long)]
     pub(crate) generation: bool,
+
+    /// Whose rules: those of nftables, or what iptables-save says of x_tables or of its tables in nftables.
+    #[arg(long, value_name = "BACKEND", default_value = "nft", conflicts_with_all = ["what", "table"])]
+    pub(crate) backend: Backend,
 
     /// The network namespace to look into: a name (see `ip netns`) or a path. The current one if not given.
     #[arg(long, value_name = "NAME|PATH")]

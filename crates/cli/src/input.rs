@@ -40,6 +40,10 @@ struct File {
 /// Reads the files of a source: all of them make one service map, or one ruleset.
 pub(crate) fn load(source: &Source) -> Result<Loaded, Failure> {
     let files = source.files.iter().map(|path| file(path, source.from)).collect::<Result<Vec<_>, _>>()?;
+    if let Some(dump) = files.iter().find(|file| matches!(file.form, SourceForm::Iptables | SourceForm::Ip6tables)) {
+        let message = "is a dump of iptables: `diff`, `apply`, `parse` and `translate` take it";
+        return Err(Failure::Usage(format!("`{}` {message}", dump.name)));
+    }
     let map = |file: &File| file.form == SourceForm::Map;
     match files.iter().find(|file| !map(file)) {
         None => load_map(&files, &source.node),

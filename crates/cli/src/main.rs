@@ -7,6 +7,7 @@ mod args;
 mod clock;
 mod command;
 mod desired;
+mod dump;
 mod failure;
 mod flows;
 mod history;

@@ -18,24 +18,24 @@ use crate::{flows, input, target};
 
 /// The programs of one back end and family.
 #[derive(Clone, Copy, Debug)]
-struct Tools {
-    backend: Backend,
-    family: Family,
+pub(crate) struct Tools {
+    pub(crate) backend: Backend,
+    pub(crate) family: Family,
 }
 
 impl Tools {
-    fn both(backend: Backend) -> [Self; 2] {
+    pub(crate) fn both(backend: Backend) -> [Self; 2] {
         [Family::Ip, Family::Ip6].map(|family| Self { backend, family })
     }
 
-    fn program(self, action: &str) -> String {
+    pub(crate) fn program(self, action: &str) -> String {
         let tables = if self.family == Family::Ip6 { "ip6tables" } else { "iptables" };
         let variant = if self.backend == Backend::IptablesNft { "nft" } else { "legacy" };
         format!("{tables}-{variant}-{action}")
     }
 
     /// The rules as they are. Makes no table that is not there.
-    fn save(self) -> Result<String, Failure> {
+    pub(crate) fn save(self) -> Result<String, Failure> {
         execute(&self.program("save"), &[], "")
     }
 
@@ -49,10 +49,25 @@ impl Tools {
         }
     }
 
-    /// Has the tool read the text, and, unless it is a test, act on it.
+    /// What the rules are.
+    pub(crate) fn live(self) -> Result<IptablesRuleset, Failure> {
+        let parsed = iptables::parse(&self.program("save"), &self.save()?, self.family);
+        if parsed.problems.is_empty() {
+            Ok(parsed.text.ruleset())
+        } else {
+            Err(Failure::Parse { errors: parsed.problems })
+        }
+    }
+
+    /// Has the tool read the text, and, unless it is a test, act on it. A failure shows the line that is to blame.
     fn restore(self, text: &str, test: bool) -> Result<(), Failure> {
+        self.try_restore(text, test).map_err(|failure| blame(failure, text))
+    }
+
+    /// The same; a failure is in the tool's own words.
+    pub(crate) fn try_restore(self, text: &str, test: bool) -> Result<(), Failure> {
         let arguments: &[&str] = if test { &["--noflush", "-w", "--test"] } else { &["--noflush", "-w"] };
-        execute(&self.program("restore"), arguments, text).map(drop).map_err(|failure| blame(failure, text))
+        execute(&self.program("restore"), arguments, text).map(drop)
     }
 }
 
@@ -94,15 +109,20 @@ pub(crate) fn run(backend: Backend, family: Family, plan: &IptablesPlan) -> Resu
 /// The same failure with the line that the tool speaks of.
 fn blame(failure: Failure, text: &str) -> Failure {
     let Failure::Program { program, message } = failure else { return failure };
-    let number = message.split("line ").nth(1).and_then(|rest| {
-        let digits: String = rest.trim_start().chars().take_while(char::is_ascii_digit).collect();
-        digits.parse::<usize>().ok()?.checked_sub(1)
-    });
-    let message = match number.and_then(|number| text.lines().nth(number)) {
+    let message = match line_in(&message).and_then(|line| text.lines().nth(line - 1)) {
         Some(line) => format!("{message}\n    {line}"),
         None => message,
     };
     Failure::Program { program, message }
+}
+
+/// The line, from 1, that a message of iptables-restore is about: `line 3 failed`, `Error occurred at line: 3`,
+/// `line 3: RULE_APPEND failed`.
+pub(crate) fn line_in(message: &str) -> Option<usize> {
+    let (_, rest) = message.split_once("line")?;
+    let digits = rest.trim_start_matches([':', ' ']);
+    let line = digits.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()?;
+    (line > 0).then_some(line)
 }
 
 pub(crate) fn apply(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure> {
@@ -182,12 +202,7 @@ fn steps(
     let (mut steps, mut served) = (Vec::new(), Vec::new());
     for tools in Tools::both(backend) {
         let desired = desired(tools.family);
-        let program = tools.program("save");
-        let live = iptables::parse(&program, &tools.save()?, tools.family);
-        if !live.problems.is_empty() {
-            return Err(Failure::Parse { errors: live.problems });
-        }
-        let live = live.text.ruleset();
+        let live = tools.live()?;
         served.extend(service::served_by_iptables(&live, tools.family));
         let plan = iptables::plan(&live, &desired)?;
         if !plan.is_empty() {

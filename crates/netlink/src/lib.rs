@@ -27,6 +27,7 @@ mod stateful;
 mod uapi;
 pub mod watch;
 mod writers;
+pub mod xtables;
 
 pub use conntrack::Conntrack;
 pub use explain::Explanation;

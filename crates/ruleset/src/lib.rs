@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod align;
 pub mod diff;
 pub mod expr;
 pub mod flow;

@@ -8,6 +8,7 @@ use rulectl_ruleset::service;
 
 use crate::args::{Apply, Backend, DryRun};
 use crate::desired::{Change, Desired};
+use crate::dump::{self, Dump};
 use crate::failure::Failure;
 use crate::journal::{Journal, Made, Proposal};
 use crate::output::Terminal;
@@ -15,6 +16,9 @@ use crate::plan_file::PlanFile;
 use crate::{flows, report, restore, target};
 
 pub(crate) fn run(args: &Apply, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    if let Some(dumps) = Dump::among(&args.source)? {
+        return dump::apply(args, &dumps, terminal);
+    }
     if args.target.backend != Backend::Nft {
         if args.confirm.is_some() {
             return Err(Failure::Usage("only nftables takes changes back: --confirm is for --backend nft".to_owned()));

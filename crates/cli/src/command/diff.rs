@@ -9,12 +9,16 @@ use rulectl_ruleset::diff;
 use crate::DIFFERS;
 use crate::args::{Backend, Diff, DiffForm, Source};
 use crate::desired::{Change, Desired};
+use crate::dump::{self, Dump};
 use crate::failure::Failure;
 use crate::output::Terminal;
 use crate::plan_file::PlanFile;
 use crate::{restore, target};
 
 pub(crate) fn run(args: &Diff, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    if let Some(dumps) = Dump::among(&args.source)? {
+        return dump::diff(args, &dumps, terminal);
+    }
     if args.target.backend != Backend::Nft {
         return restore::diff(args, terminal);
     }

@@ -8,12 +8,15 @@ use rulectl_ruleset::live::Live;
 use rulectl_ruleset::nft::{Detail, State, Subject};
 use rulectl_ruleset::{json, lift, nft};
 
-use crate::args::{Show, ShowForm};
+use crate::args::{Backend, Show, ShowForm};
 use crate::failure::Failure;
 use crate::output::Terminal;
-use crate::{clock, listing, target};
+use crate::{clock, dump, listing, target};
 
 pub(crate) fn run(args: &Show, terminal: &Terminal) -> Result<ExitCode, Failure> {
+    if args.backend != Backend::Nft {
+        return dump::show(args, terminal);
+    }
     let what = Selection::of(args)?;
     target::enter(args.netns.as_deref())?;
     let mut live = target::kernel()?.read(&what.scope())?;

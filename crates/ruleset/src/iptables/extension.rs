@@ -85,7 +85,7 @@ impl Only {
     }
 
     /// What of a rule's surroundings does not fit.
-    fn refuse(&self, context: &Context<'_>) -> Option<String> {
+    pub(super) fn refuse(&self, context: &Context<'_>) -> Option<String> {
         let words = |words: &mut dyn Iterator<Item = String>| words.collect::<Vec<_>>().join(" or ");
         if let Some(table) = context.table.filter(|table| !self.tables.is_empty() && !self.tables.contains(table)) {
             let tables = words(&mut self.tables.iter().map(ToString::to_string));
@@ -490,6 +490,15 @@ macro_rules! extensions {
                     build: |given| <$name>::build(given).map(Self::$name),
                 },)*]
             };
+
+            /// Where it may stand.
+            pub(super) fn only(&self) -> $crate::iptables::extension::Only {
+                use $crate::iptables::extension::{Extension, Only};
+                match self {
+                    $(Self::$name(_) => <$name>::ONLY,)*
+                    Self::Opaque(_) => Only::ANYWHERE,
+                }
+            }
 
             /// The name it prints after `-m` or `-j`; `None` for one we do not know.
             pub fn name(&self) -> Option<&'static str> {

@@ -13,6 +13,8 @@
 //! another way, loaded and saved, is equal to itself.
 
 mod canonical;
+mod check;
+pub mod diff;
 mod extension;
 mod head;
 mod json;
@@ -36,6 +38,8 @@ mod value;
 mod word;
 
 pub use canonical::canonical;
+pub use check::{CheckError, CheckErrorKind, check};
+pub use diff::{IptablesDiff, Scope, diff, edit, merge};
 pub use head::{Address, Criterion, Interface};
 pub use json::json;
 pub use name::ChainName;

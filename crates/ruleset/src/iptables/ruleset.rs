@@ -95,6 +95,12 @@ impl Policy {
     }
 }
 
+impl Serialize for Policy {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.keyword())
+    }
+}
+
 /// A chain: rules, called by the kernel (built in) or by a jump.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chain {

@@ -236,6 +236,21 @@ impl From<&IptablesRuleset> for SaveText {
 }
 
 impl Line {
+    /// The rule it adds, puts somewhere or takes away.
+    pub fn rule(&self) -> Option<&Rule> {
+        match self {
+            Self::Rule {
+                command:
+                    Command::Append { rule, .. }
+                    | Command::Insert { rule, .. }
+                    | Command::Delete { rule, .. }
+                    | Command::Replace { rule, .. },
+                ..
+            } => Some(rule),
+            _ => None,
+        }
+    }
+
     /// A declaration with counters at nought.
     pub(super) fn declare(chain: &ChainName, policy: Option<Policy>) -> Self {
         Self::Chain { chain: chain.clone(), policy, counters: Some(Counters::default()) }
