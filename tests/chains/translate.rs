@@ -66,6 +66,12 @@ fn fates(
 ) -> (Vec<(String, Fate)>, Vec<String>) {
     let topology = Topology::new(2);
     topology.hosts().for_each(|host| SERVED.iter().for_each(|port| host.serve(*port)));
+    // Many are refused at once: each must be told so, not one in a second.
+    topology.node.run(|| {
+        for (setting, value) in [("ipv4/icmp_ratemask", "0"), ("ipv6/icmp/ratelimit", "0")] {
+            std::fs::write(format!("/proc/sys/net/{setting}"), value).expect(setting);
+        }
+    });
     // An address that is rewritten to must be answered.
     topology.node.ip("addr add 203.0.113.7/32 dev lo\n");
     let tool = if family == Family::Ip { "iptables" } else { "ip6tables" };

@@ -19,6 +19,11 @@ const OTHERWISE: &[(&str, &str, &str)] = &[
     ("libxt_conntrack", "--ctexpire", "all milliseconds of a second"),
     ("libxt_ecn", "! --ecn-tcp-ece", "other flags may be set"),
     ("libxt_hashlimit", "", "a named set in place of a meter: the same update of the same set"),
+    ("libipt_icmp", "", "iptables refuses the rule: it needs `-p icmp`"),
+    ("libxt_DSCP", "", "iptables refuses the rule: DSCP is for table mangle"),
+    ("libxt_ecn", "--ecn-tcp-cwr", "iptables refuses the rule: it needs `-p tcp`"),
+    ("libxt_tcpmss", "", "iptables refuses the rule: it needs `-p tcp`"),
+    ("libxt_sctp", "-m sctp -j DROP", "iptables refuses the rule: it needs `-p sctp`"),
     ("libxt_sctp", "--chunk-types", "`-p sctp` is asked for: without it, other packets have no chunks either"),
 ];
 
