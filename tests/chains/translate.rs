@@ -84,7 +84,11 @@ fn fates(
             let host = topology.hosts().find(|host| host.name == *from).expect("one of them");
             let fates = &fates;
             scope.spawn(move || {
-                let fate = host.ask(*transport, *to);
+                // An ICMP answer that comes while the socket is in use is not kept: what seems lost is tried again.
+                let fate = host.ask(*transport, *to).or_else(|failure| match failure {
+                    Failure::TimedOut => host.ask(*transport, *to),
+                    other => Err(other),
+                });
                 fates.lock().expect("no probe panics").push((at, format!("{from} {transport:?} {to}"), fate));
             });
         }

@@ -84,14 +84,16 @@ mod tests {
     use crate::{lower, nft};
 
     fn lowered(text: &str) -> Lowered {
-        lower::lower(nft::parse("t.nft", text).ruleset).unwrap()
+        let parsed = nft::parse("t.nft", text);
+        assert_eq!(parsed.errors, []);
+        lower::lower(parsed.ruleset).unwrap()
     }
 
     #[test]
     fn only_the_parts_that_are_named_differ() {
-        let live = Live::from(lowered("table ip t { set s { type mark; } chain a { drop; } chain b { accept; } }"));
+        let live = Live::from(lowered("table ip t { set s { type mark; }; chain a { drop; }; chain b { accept; }; }"));
         let wanted =
-            lowered("table ip t { set s { type mark; elements = { 1 } } chain a { return; } chain c { drop; } }");
+            lowered("table ip t { set s { type mark; elements = { 1 }; }; chain a { return; }; chain c { drop; }; }");
         let table = TableId::new(Family::Ip, TableName::new("t").unwrap());
         let chain = |name| Part::Chain(table.clone(), ChainName::new(name).unwrap());
         let set = Part::Set(table.clone(), SetName::new("s").unwrap());
