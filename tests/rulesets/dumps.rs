@@ -1,5 +1,6 @@
 //! iptables dumps: compared with one another and with a kernel, and applied rule by rule.
 
+use rulectl_netlink::Netns;
 use rulectl_tests::{Output, rulectl, run};
 
 const LIVE: &str = "*filter
@@ -26,7 +27,12 @@ const DESIRED: &str = "*filter
 COMMIT
 ";
 
-const BACKENDS: [&str; 2] = ["legacy", "nft"];
+/// In a namespace for each variant: rules of the other would be warned of.
+fn for_each_variant(test: fn(&str)) {
+    for variant in ["legacy", "nft"] {
+        Netns::new().expect("a network namespace").run(|| test(variant)).expect("a thread in the namespace");
+    }
+}
 
 fn saved(variant: &str) -> String {
     let text = run(&format!("iptables-{variant}-save"), &["-c", "-t", "filter"], "");
@@ -43,7 +49,7 @@ fn load(variant: &str, text: &str) {
 }
 
 pub(super) fn only_rules_that_differ_are_touched() {
-    for variant in BACKENDS {
+    for_each_variant(|variant| {
         load(variant, LIVE);
         let shown = with("diff", variant, DESIRED, &[]);
         assert_eq!(shown.code, 1, "{}", shown.stderr);
@@ -64,24 +70,20 @@ pub(super) fn only_rules_that_differ_are_touched() {
         assert!(listed == expected || listed == other, "{variant}: {listed}");
         assert_eq!(with("apply", variant, DESIRED, &[]).stdout, "no change\n");
         assert_eq!(with("diff", variant, DESIRED, &[]).code, 0);
-        run(&format!("iptables-{variant}"), &["-F"], "");
-        run(&format!("iptables-{variant}"), &["-X"], "");
-    }
+    });
 }
 
 pub(super) fn whole_tables_are_as_they_are_said_to_be() {
-    for variant in BACKENDS {
+    for_each_variant(|variant| {
         load(variant, LIVE);
         let Output { code, stderr, .. } = with("apply", variant, DESIRED, &["--whole-tables"]);
         assert_eq!(code, 0, "{stderr}");
         assert!(!saved(variant).contains("THEIRS"), "{}", saved(variant));
-        run(&format!("iptables-{variant}"), &["-F"], "");
-        run(&format!("iptables-{variant}"), &["-X"], "");
-    }
+    });
 }
 
 pub(super) fn what_the_kernel_would_refuse_is_named_before_it_is_asked() {
-    for variant in BACKENDS {
+    for_each_variant(|variant| {
         load(variant, LIVE);
         let before = saved(variant);
         let text =
@@ -91,9 +93,7 @@ pub(super) fn what_the_kernel_would_refuse_is_named_before_it_is_asked() {
         assert!(stderr.contains("-:4:1: error: `MASQUERADE` in chain `A` is reached from PREROUTING"), "{stderr}");
         assert!(stderr.contains("-:7:1: error: chain `NOWHERE` is not there in table filter"), "{stderr}");
         assert_eq!(saved(variant), before);
-        run(&format!("iptables-{variant}"), &["-F"], "");
-        run(&format!("iptables-{variant}"), &["-X"], "");
-    }
+    });
 }
 
 pub(super) fn what_the_tool_refuses_is_named_by_rule() {
