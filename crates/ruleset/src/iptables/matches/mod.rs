@@ -233,7 +233,7 @@ extensions! {
         Socket,
         /// What the segment routing header must be.
         Srh,
-        /// The state of the packet's connection; an older way to write [`super::Conntrack`].
+        /// The state of the packet's connection; an older way to write [`Conntrack`].
         State,
         /// A part of the packets.
         Statistic,
