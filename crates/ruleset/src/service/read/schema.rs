@@ -395,11 +395,16 @@ impl JsonSchema for Address {
 #[serde(transparent)]
 pub(super) struct Name(pub(super) String);
 
+/// Whether a text can be a [`Name`]: it stands in comments and is printed, so it must not be just anything.
+pub(super) fn is_name(text: &str) -> bool {
+    let letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    !text.is_empty() && text.chars().all(letter)
+}
+
 impl<'de> Deserialize<'de> for Name {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        let letter = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.');
-        if text.is_empty() || !text.chars().all(letter) {
+        if !is_name(&text) {
             let expected = "a name of letters, digits, `-`, `_` and `.`";
             return Err(de::Error::invalid_value(de::Unexpected::Str(&text), &expected));
         }

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use ipnet::IpNet;
 
 use super::object;
+use crate::service::read::schema::is_name;
 use crate::service::{Balance, Finding, FindingKind, Protocol, Service, ServicePort, Severity, TrafficPolicy};
 
 /// Who else looks after a service that has this label.
@@ -20,6 +21,10 @@ pub(super) fn service(object: object::Service, findings: &mut Vec<Finding>) -> O
     let mut report = Report { subject: format!("service {name}"), findings };
     if let Some(reason) = not_ours(&object) {
         report.add(Severity::Info, FindingKind::Ignored, reason);
+        return None;
+    }
+    if !is_name(&name.name) || !name.namespace.is_empty() && !is_name(&name.namespace) {
+        report.add(Severity::Error, FindingKind::Invalid, "its name is none an API server takes: left out".to_owned());
         return None;
     }
     let spec = &object.spec;
@@ -148,6 +153,11 @@ impl Report<'_> {
         };
         if port.port == 0 {
             let message = "port: 0 is no port: left out".to_owned();
+            self.add(Severity::Error, FindingKind::Invalid, message);
+            return None;
+        }
+        if !port.name.is_empty() && !is_name(&port.name) {
+            let message = format!("port {}: `{}` is no name: left out", port.port, port.name.escape_default());
             self.add(Severity::Error, FindingKind::Invalid, message);
             return None;
         }

@@ -49,6 +49,17 @@ fn endpoints_of_web(slices: &[&str]) -> Vec<String> {
 }
 
 #[test]
+fn what_is_no_name_is_left_out_for_it_would_be_printed() {
+    let port = service("web", "").replace("name: http", r#"name: "a%\n""#);
+    let (map, findings) = read_as(None, &[&port]);
+    assert_eq!(map.services[0].ports, []);
+    assert!(lines(&findings).contains(r"port 80: `a%\n` is no name: left out"), "{}", lines(&findings));
+    let (map, findings) = read_as(None, &[&service("\"we b\"", "")]);
+    assert_eq!(map.services, []);
+    assert!(lines(&findings).contains("its name is none an API server takes: left out"), "{}", lines(&findings));
+}
+
+#[test]
 fn services_and_slices_meet_by_name_and_ports_by_name_and_protocol() {
     let text = r#"
 apiVersion: v1
