@@ -6,6 +6,7 @@
 mod cluster;
 mod command;
 pub mod laws;
+mod listing;
 mod privilege;
 mod sctp;
 mod spread;
@@ -14,6 +15,7 @@ mod traffic;
 
 pub use cluster::Cluster;
 pub use command::{Output, STATE, binary, rulectl, run, try_run};
+pub use listing::in_order;
 pub use privilege::{kernel_tests, prepare};
 pub use spread::{Spread, chi_squared_bound};
 pub use topology::{Host, Topology};

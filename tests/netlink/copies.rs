@@ -4,6 +4,7 @@ use libtest_mimic::Trial;
 use rulectl_ruleset::ir::HasName;
 use rulectl_ruleset::live::{Live, LiveTable};
 use rulectl_ruleset::plan::{Op, Place, SetHead};
+use rulectl_tests::in_order;
 
 use crate::sandbox::{Sandbox, test};
 
@@ -118,26 +119,6 @@ fn same_text(ours: &str, theirs: &str) {
     let (ours, theirs) = (in_order(ours), in_order(theirs));
     let differing = || ours.lines().zip(theirs.lines()).filter(|(one, other)| one != other).take(10);
     assert!(ours == theirs, "listed otherwise: {:#?}\n{ours}", differing().collect::<Vec<_>>());
-}
-
-/// A listing with the elements inside each innermost pair of braces sorted.
-fn in_order(listing: &str) -> String {
-    let mut text = String::new();
-    let mut rest = listing;
-    while let Some(open) = rest.find('{') {
-        let inner = &rest[open + 1..];
-        let close = inner.find(['{', '}', ';']).unwrap_or(inner.len());
-        text.push_str(&rest[..=open]);
-        if inner[close..].starts_with('}') {
-            let mut elements: Vec<&str> = inner[..close].split(',').map(str::trim).collect();
-            elements.sort_unstable();
-            text.push_str(&elements.join(", "));
-        } else {
-            text.push_str(&inner[..close]);
-        }
-        rest = &inner[close..];
-    }
-    text + rest
 }
 
 /// All listings of the folder in `RULECTL_CORPUS` that nft loads.

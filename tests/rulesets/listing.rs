@@ -1,5 +1,7 @@
 //! Listings side by side, without what differs from moment to moment or from machine to machine.
 
+use rulectl_tests::in_order;
+
 /// The first lines that differ.
 pub(crate) fn differing(ours: &str, theirs: &str) -> Option<String> {
     if ours == theirs {
@@ -29,27 +31,6 @@ pub(crate) fn without_clock(text: &str) -> String {
         }
     }
     kept.join(" ")
-}
-
-/// With the elements inside each innermost pair of braces sorted: sets of concatenated ranges keep the order of their
-/// making.
-fn in_order(listing: &str) -> String {
-    let mut text = String::new();
-    let mut rest = listing;
-    while let Some(open) = rest.find('{') {
-        let inner = &rest[open + 1..];
-        let close = inner.find(['{', '}', ';']).unwrap_or(inner.len());
-        text.push_str(&rest[..=open]);
-        if inner[close..].starts_with('}') {
-            let mut elements: Vec<&str> = inner[..close].split(',').map(str::trim).collect();
-            elements.sort_unstable();
-            text.push_str(&elements.join(", "));
-        } else {
-            text.push_str(&inner[..close]);
-        }
-        rest = &inner[close..];
-    }
-    text + rest
 }
 
 /// With tables, and what is in them, in the order of their text: that of their making is no matter.

@@ -91,11 +91,11 @@ pub(crate) fn name(backend: Backend, family: Family) -> String {
 /// The rules of a back end and family; `None` where its tools are not there, so nobody can have made any with them, or
 /// print what cannot be read.
 pub(crate) fn live(backend: Backend, family: Family) -> Option<IptablesRuleset> {
-    let tools = Tools { backend, family };
-    let text = tools.save().inspect_err(|failure| tracing::info!("{failure}")).ok()?;
-    let parsed = iptables::parse(&tools.program("save"), &text, family);
-    parsed.problems.iter().for_each(|problem| tracing::warn!("{problem}"));
-    parsed.problems.is_empty().then(|| parsed.text.ruleset())
+    let said = |failure: &Failure| match failure {
+        Failure::Parse { errors } => errors.iter().for_each(|problem| tracing::warn!("{problem}")),
+        other => tracing::info!("{other}"),
+    };
+    Tools { backend, family }.live().inspect_err(said).ok()
 }
 
 /// Has a plan carried out, after it was tested.

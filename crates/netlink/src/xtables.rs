@@ -17,13 +17,6 @@ pub struct InUse {
     pub nft: Vec<(Family, TableName)>,
 }
 
-impl InUse {
-    /// Whether both have tables: a packet passes the rules of either.
-    pub fn is_both(&self) -> bool {
-        !self.legacy.is_empty() && !self.nft.is_empty()
-    }
-}
-
 /// Looks which tables are there. Makes none: asking x_tables for a table by its name would.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 //! iptables-legacy says of such a ruleset only that its `COMMIT` failed (`translate_table`, net/ipv4/netfilter/ip_tables.c,
 //! and `xt_check_target`, net/netfilter/x_tables.c); so it is found before.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use super::extension::Context;
@@ -106,10 +106,10 @@ impl<'a> Checker<'a> {
         // Chains that lead to no loop, and those on the way from the one that is looked at.
         let mut done: BTreeSet<&ChainName> = BTreeSet::new();
         for start in self.table.chains.keys() {
-            let mut way: BTreeMap<&ChainName, ()> = BTreeMap::new();
+            let mut way: BTreeSet<&ChainName> = BTreeSet::new();
             let mut stack: Vec<(&ChainName, std::slice::Iter<'_, Rule>)> = Vec::new();
             if !done.contains(start) {
-                way.insert(start, ());
+                way.insert(start);
                 stack.push((start, self.table.chains[start].rules.iter()));
             }
             while let Some((chain, rules)) = stack.last_mut() {
@@ -124,10 +124,10 @@ impl<'a> Checker<'a> {
                 else {
                     continue;
                 };
-                if way.contains_key(target) {
+                if way.contains(target) {
                     errors.push(self.error(chain, rule, CheckErrorKind::Loop(target.clone())));
                 } else if !done.contains(target) {
-                    way.insert(target, ());
+                    way.insert(target);
                     stack.push((target, next.rules.iter()));
                 }
             }

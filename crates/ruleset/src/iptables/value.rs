@@ -272,6 +272,11 @@ pub(super) fn drop_every_port(ports: &mut Option<Criterion<PortRange>>) {
     ports.take_if(|ports| !ports.inverted && ports.value == PortRange::ALL);
 }
 
+/// The same of numbers: the whole range asks nothing.
+pub(super) fn drop_every_number<const MAX: u32>(numbers: &mut Option<Criterion<NumberRange<MAX>>>) {
+    numbers.take_if(|numbers| !numbers.inverted && numbers.value == NumberRange { first: 0, last: MAX });
+}
+
 /// An address or network; one address without its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct BareAddress(pub Address);

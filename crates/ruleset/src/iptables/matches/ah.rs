@@ -4,7 +4,7 @@ use super::super::extension::{Given, Only, extension};
 use super::super::head::Criterion;
 use super::super::problem::Problem;
 use super::super::ruleset::Family;
-use super::super::value::NumberRange;
+use super::super::value::{NumberRange, drop_every_number};
 
 extension! {
     /// What the authentication header of an IPv4 packet must be.
@@ -16,7 +16,7 @@ extension! {
 
 impl Ah {
     fn settle(&mut self, _: &Given<'_, '_>) -> Result<(), Problem> {
-        self.spi.take_if(|spi| !spi.inverted && spi.value == NumberRange { first: 0, last: u32::MAX });
+        drop_every_number(&mut self.spi);
         Ok(())
     }
 }
@@ -35,7 +35,7 @@ extension! {
 
 impl Ah6 {
     fn settle(&mut self, _: &Given<'_, '_>) -> Result<(), Problem> {
-        self.spi.take_if(|spi| !spi.inverted && spi.value == NumberRange { first: 0, last: u32::MAX });
+        drop_every_number(&mut self.spi);
         Ok(())
     }
 }

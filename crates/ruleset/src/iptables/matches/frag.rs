@@ -4,7 +4,7 @@ use super::super::extension::{Given, Only, extension};
 use super::super::head::Criterion;
 use super::super::problem::Problem;
 use super::super::ruleset::Family;
-use super::super::value::NumberRange;
+use super::super::value::{NumberRange, drop_every_number};
 
 extension! {
     /// What the fragment header must be.
@@ -26,7 +26,7 @@ extension! {
 
 impl Frag {
     fn settle(&mut self, given: &Given<'_, '_>) -> Result<(), Problem> {
-        self.id.take_if(|id| !id.inverted && id.value == NumberRange { first: 0, last: u32::MAX });
+        drop_every_number(&mut self.id);
         given.one_of(&[4, 5]).map(|_| ())
     }
 }

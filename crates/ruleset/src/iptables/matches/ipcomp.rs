@@ -3,7 +3,7 @@
 use super::super::extension::{Given, Only, extension};
 use super::super::head::Criterion;
 use super::super::problem::Problem;
-use super::super::value::NumberRange;
+use super::super::value::{NumberRange, drop_every_number};
 
 extension! {
     /// What the header of a compressed packet must be.
@@ -17,7 +17,7 @@ extension! {
 
 impl Ipcomp {
     fn settle(&mut self, _: &Given<'_, '_>) -> Result<(), Problem> {
-        self.spi.take_if(|spi| !spi.inverted && spi.value == NumberRange { first: 0, last: u32::MAX });
+        drop_every_number(&mut self.spi);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use super::super::extension::{Context, Given, Only, Value, extension};
 use super::super::head::Criterion;
 use super::super::problem::Problem;
 use super::super::ruleset::Family;
-use super::super::value::NumberRange;
+use super::super::value::{NumberRange, drop_every_number};
 
 /// Addresses that packets pass by, at most sixteen.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,7 +51,7 @@ extension! {
 
 impl Rt {
     fn settle(&mut self, given: &Given<'_, '_>) -> Result<(), Problem> {
-        self.segments_left.take_if(|left| !left.inverted && left.value == NumberRange { first: 0, last: u32::MAX });
+        drop_every_number(&mut self.segments_left);
         let is_0 = self.kind.as_ref().is_some_and(|kind| !kind.inverted && kind.value == 0);
         if (self.reserved || self.addresses.is_some()) && !is_0 {
             return Err(given.problem("`--rt-0-…` need `--rt-type 0`"));

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::super::extension::{Extension, Given, GivenOption, Opt};
+use super::super::extension::{Extension, Given, Opt};
 use super::super::problem::Problem;
 use super::super::value::{MaskedMark, Within};
+use super::mark::xmark;
 
 /// By how many bits a mark is shifted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,19 +87,6 @@ impl Extension for Connmark {
             _ => Self::Restore { packet_mask, connection_mask, shift },
         })
     }
-}
-
-fn xmark(operation: &GivenOption<'_>, given: &Given<'_, '_>) -> Result<MaskedMark, Problem> {
-    if operation.option < 2 {
-        let mark: MaskedMark = operation.read(given.context)?;
-        return Ok(MaskedMark { mask: if operation.option == 1 { mark.mask | mark.value } else { mark.mask }, ..mark });
-    }
-    let bits: u32 = operation.read(given.context)?;
-    Ok(match operation.option {
-        2 => MaskedMark { value: 0, mask: !bits },
-        3 => MaskedMark { value: bits, mask: bits },
-        _ => MaskedMark { value: bits, mask: 0 },
-    })
 }
 
 impl fmt::Display for Connmark {

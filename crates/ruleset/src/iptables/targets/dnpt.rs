@@ -2,15 +2,25 @@
 
 use std::fmt;
 
+use ipnet::Ipv6Net;
+
 use super::super::extension::{Context, Given, Only, Value, extension};
 use super::super::problem::Problem;
 use super::super::ruleset::{Family, TableName};
 
-use ipnet::Ipv6Net;
-
 /// A prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PrefixV6(pub Ipv6Net);
+
+impl PrefixV6 {
+    /// Whether a translation can replace the one by the other.
+    pub(super) fn translates_to(self, other: Self, given: &Given<'_, '_>) -> Result<(), Problem> {
+        if self.0.prefix_len() > 64 || other.0.prefix_len() > 64 {
+            return Err(given.problem("prefixes are at most 64 bits long"));
+        }
+        Ok(())
+    }
+}
 
 impl Value for PrefixV6 {
     const EXPECTED: &'static str = "a prefix as `fd00::/64`";
@@ -38,10 +48,7 @@ extension! {
 
 impl Dnpt {
     fn settle(&mut self, given: &Given<'_, '_>) -> Result<(), Problem> {
-        if self.source.0.prefix_len() > 64 || self.destination.0.prefix_len() > 64 {
-            return Err(given.problem("prefixes are at most 64 bits long"));
-        }
-        Ok(())
+        self.source.translates_to(self.destination, given)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::super::extension::{Extension, Given, Opt};
+use super::super::extension::{Extension, Given, GivenOption, Opt};
 use super::super::problem::Problem;
 use super::super::value::MaskedMark;
 
@@ -36,19 +36,23 @@ impl Extension for Mark {
     ];
 
     fn build(given: &Given<'_, '_>) -> Result<Self, Problem> {
-        let option = given.exactly_one_of(&[0, 1, 2, 3, 4])?;
-        if option.option < 2 {
-            let mark: MaskedMark = option.read(given.context)?;
-            let mask = if option.option == 1 { mark.value | mark.mask } else { mark.mask };
-            return Ok(Self { xmark: MaskedMark { mask, ..mark } });
-        }
-        let bits: u32 = option.read(given.context)?;
-        Ok(match option.option {
-            2 => Self { xmark: MaskedMark { value: 0, mask: !bits } },
-            3 => Self::or(bits),
-            _ => Self::xor(bits),
-        })
+        xmark(given.exactly_one_of(&[0, 1, 2, 3, 4])?, given).map(|xmark| Self { xmark })
     }
+}
+
+/// What the option stands for, which is one of `--set-xmark`, `--set-mark`, `--and-mark`, `--or-mark` and `--xor-mark`,
+/// in this order from 0.
+pub(super) fn xmark(option: &GivenOption<'_>, given: &Given<'_, '_>) -> Result<MaskedMark, Problem> {
+    if option.option < 2 {
+        let mark: MaskedMark = option.read(given.context)?;
+        return Ok(MaskedMark { mask: if option.option == 1 { mark.mask | mark.value } else { mark.mask }, ..mark });
+    }
+    let bits: u32 = option.read(given.context)?;
+    Ok(match option.option {
+        2 => MaskedMark { value: 0, mask: !bits },
+        3 => Mark::or(bits).xmark,
+        _ => Mark::xor(bits).xmark,
+    })
 }
 
 impl fmt::Display for Mark {

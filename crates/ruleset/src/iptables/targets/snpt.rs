@@ -3,7 +3,6 @@
 use super::super::extension::{Given, Only, extension};
 use super::super::problem::Problem;
 use super::super::ruleset::{Family, TableName};
-
 use super::PrefixV6;
 
 extension! {
@@ -18,10 +17,7 @@ extension! {
 
 impl Snpt {
     fn settle(&mut self, given: &Given<'_, '_>) -> Result<(), Problem> {
-        if self.source.0.prefix_len() > 64 || self.destination.0.prefix_len() > 64 {
-            return Err(given.problem("prefixes are at most 64 bits long"));
-        }
-        Ok(())
+        self.source.translates_to(self.destination, given)
     }
 }
 
